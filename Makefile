@@ -1,0 +1,62 @@
+# One command each. `make check` is exactly what continuous integration runs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := ingest processors runtime schemas segwire sinks
+
+.DEFAULT_GOAL := help
+.PHONY: help setup fmt lint unit test integration e2e run check wheel pins clean
+
+help:  ## This list
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.installed  ## The virtual environment, pinned by hash
+
+$(VENV)/.installed: requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Segwire needs Python 3.11 or newer, this is " + sys.version.split()[0] + ". Install one and run: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+fmt: setup  ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: setup  ## Format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(PACKAGES:%=-p %)
+	$(BIN)/mypy tests
+	$(BIN)/lint-imports
+
+unit: setup  ## Pure tests, in seconds
+	$(BIN)/pytest tests/unit tests/property tests/test_tidy.py
+
+integration: setup  ## Against a real Kafka
+	$(BIN)/pytest tests/integration
+
+e2e: setup  ## `segwire up` of the built wheel in a fresh environment
+	$(BIN)/pytest tests/e2e
+
+test: setup  ## Every test
+	$(BIN)/pytest
+
+run: setup  ## The whole pipeline on this machine, with sample traffic
+	$(BIN)/segwire up --demo
+
+check: lint  ## What continuous integration runs: lint, then the README's own test command
+	sh -ec "$$($(BIN)/python tests/readme_command.py test)"
+
+wheel: setup  ## dist/*.whl
+	$(BIN)/python -m hatchling build -t wheel
+
+pins:  ## Pin the dependencies again (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-annotate --custom-compile-command 'make pins' --no-config -q -o requirements/service.txt
+	uv pip compile pyproject.toml --extra local --extra containers --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make pins' \
+	  --no-config -q -c requirements/service.txt -o requirements/dev.txt
+
+clean:  ## Forget the environment and the local data
+	rm -rf $(VENV) .segwire dist

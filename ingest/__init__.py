@@ -1,0 +1,1 @@
+"""The HTTP endpoint: bytes in, durable, answered."""

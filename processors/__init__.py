@@ -1,0 +1,1 @@
+"""Fan-out and membership: pure rules, and the two processors that host them."""

@@ -1,0 +1,1 @@
+"""What travels: frozen types, schema files, codecs and the topic manifest. Pure; imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""The whole pipeline on this machine: a supervisor and its live table."""
