@@ -1,0 +1,88 @@
+"""How every librdkafka client of ours is configured."""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from runtime.errors import ConfigurationError, UnreachableKafkaError
+from runtime.settings import KafkaSettings
+
+Config = dict[str, Any]
+OnError = Callable[[KafkaError], None]
+
+_log = structlog.get_logger()
+
+
+def _common(kafka: KafkaSettings) -> Config:
+    if not kafka.bootstrap_servers:
+        raise ConfigurationError(
+            "kafka.bootstrap_servers: not set; name the brokers (HOST:PORT,…) in the configuration or as "
+            "SEGWIRE_KAFKA__BOOTSTRAP_SERVERS, or start one on this machine: segwire kafka"
+        )
+    return {
+        "bootstrap.servers": kafka.bootstrap_servers,
+        "client.id": "segwire",
+        # The default backoff of 10 s keeps clients away long after a broker is back.
+        "reconnect.backoff.max.ms": 1000,
+        "socket.keepalive.enable": True,
+        "log_level": 3,
+        **kafka.properties,
+    }
+
+
+def log_error(error: KafkaError) -> None:
+    """Log what librdkafka reports; it goes on by itself unless the error is fatal."""
+    _log.warning("kafka_client_error", code=error.name(), detail=error.str(), fatal=error.fatal())
+
+
+def admin_client(kafka: KafkaSettings) -> AdminClient:
+    """Return an admin client that does not log to standard error."""
+    return AdminClient({**_common(kafka), "log_level": 0})
+
+
+def producer_config(kafka: KafkaSettings, *, linger_ms: float, on_error: OnError = log_error) -> Config:
+    """Return an idempotent producer's configuration: acks=all, murmur2 as Java's default."""
+    return {
+        **_common(kafka),
+        "enable.idempotence": True,
+        "acks": "all",
+        "partitioner": "murmur2_random",
+        "linger.ms": linger_ms,
+        "error_cb": on_error,
+    }
+
+
+def consumer_config(kafka: KafkaSettings, *, group_id: str | None = None, on_error: OnError = log_error) -> Config:
+    """Return a read_committed consumer's configuration; nothing is committed by itself.
+
+    Without `group_id` it is for `assign()` alone, and commits nothing.
+    """
+    return {
+        **_common(kafka),
+        "group.id": group_id or "segwire-reader",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed",
+        "auto.offset.reset": "earliest",
+        # With the default of 1 s a bulk read stalls each time the local queue is full.
+        "fetch.queue.backoff.ms": 10,
+        "error_cb": on_error,
+    }
+
+
+def require_brokers(kafka: KafkaSettings, timeout_s: float = 10.0) -> None:
+    """Ask the cluster for its metadata.
+
+    Raises:
+        UnreachableKafkaError: nobody answered within `timeout_s`.
+    """
+    try:
+        admin_client(kafka).list_topics(timeout=timeout_s)
+    except KafkaException as error:
+        raise UnreachableKafkaError(
+            f"kafka.bootstrap_servers: no broker answered at {kafka.bootstrap_servers!r} within {timeout_s:g} s "
+            f"({error.args[0].str()}); check the address, that the broker runs and that security.protocol fits"
+        ) from None

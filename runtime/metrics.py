@@ -1,0 +1,56 @@
+"""Every metric of every service, declared once with help, unit and labels; never a user's ID in a label."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
+
+# Ingest
+INGEST_ANSWERS = Counter(
+    "segwire_ingest_answers", "Answers by source, status and problem type.", ["source", "status", "problem"]
+)
+INGEST_ANSWER_SECONDS = Histogram(
+    "segwire_ingest_answer_seconds", "From the whole body received to the answer.", buckets=_LATENCY_S
+)
+INGEST_BODY_BYTES = Counter("segwire_ingest_body_bytes", "Bytes of acknowledged bodies, as received.", ["source"])
+INGEST_IN_FLIGHT = Gauge("segwire_ingest_in_flight", "Messages produced and not yet acknowledged by Kafka.")
+INGEST_LOSS_RISK = Counter("segwire_ingest_loss_risk", "Authenticated messages answered 503: the sender may lose them.")
+
+# Processors
+RECORDS_IN = Counter("segwire_processor_records", "Input records committed.", ["processor"])
+RECORDS_OUT = Counter(
+    "segwire_processor_outputs", "Output records committed, by topic (without prefix).", ["processor", "topic"]
+)
+DEAD_LETTERS = Counter("segwire_dead_letters", "What was set aside, by stage and error class.", ["stage", "error"])
+COMMIT_SECONDS = Histogram(
+    "segwire_processor_commit_seconds", "Duration of a transaction's commit.", ["processor"], buckets=_LATENCY_S
+)
+ABORTS = Counter("segwire_processor_aborts", "Transactions aborted.", ["processor"])
+LAG_RECORDS = Gauge(
+    "segwire_processor_lag_records", "Input records behind the end, over the assigned partitions.", ["processor"]
+)
+LAG_SECONDS = Gauge(
+    "segwire_processor_lag_seconds", "Age of the last processed record while lagging, else 0.", ["processor"]
+)
+ASSIGNED = Gauge("segwire_processor_assigned_partitions", "Partitions assigned to this process.", ["processor"])
+RESTORING = Gauge("segwire_processor_restoring_partitions", "Partitions whose state is being restored.", ["processor"])
+RESTORED_RECORDS = Counter("segwire_processor_restored_records", "Changelog records read in restores.", ["processor"])
+RESTORE_REMAINING = Gauge(
+    "segwire_processor_restore_remaining_records", "Changelog records still to read.", ["processor"]
+)
+PRODUCERS_REPLACED = Counter(
+    "segwire_processor_producers_replaced", "Producers replaced after an indefinite error.", ["processor"]
+)
+
+# Fan-out
+FAN_OUT_USERS = Counter("segwire_fan_out_users", "Users of messages, by result (event or set aside).", ["result"])
+FAN_OUT_COUNT_MISMATCHES = Counter(
+    "segwire_fan_out_user_count_mismatches", "Messages whose User_count is not their number of users."
+)
+FAN_OUT_ALL_ZERO_IDS = Counter("segwire_fan_out_all_zero_ids", "All-zero device IDs, never stored.")
+
+# Membership
+MEMBERSHIP_CHANGES = Counter(
+    "segwire_membership_changes", "Memberships entered and left, by cause.", ["change", "cause"]
+)
+MEMBERSHIP_USERS = Gauge("segwire_membership_users", "Users with state in this process.")
+MEMBERSHIP_ACTIVE = Gauge("segwire_membership_active", "Active memberships in this process.")

@@ -1,0 +1,55 @@
+"""The life of a service process: its stop signal, its ready file."""
+
+import json
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+
+
+class StopSignal:
+    """Set by SIGTERM or SIGINT; a second signal ends the process at once."""
+
+    def __init__(self) -> None:
+        """Start unset; `install` connects it to the signals."""
+        self._event = threading.Event()
+
+    def install(self) -> None:
+        """Handle SIGTERM and SIGINT from now on. Main thread only."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._event.is_set():
+            os._exit(128 + number)
+        self._event.set()
+
+    def set(self) -> None:
+        """Ask for the stop from inside."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Tell whether the stop was asked for."""
+        return self._event.is_set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait up to `timeout_s` for the stop; return whether it was asked for."""
+        return self._event.wait(timeout_s)
+
+
+def write_ready_file(path: Path, urls: Mapping[str, str], bootstrap_servers: str) -> None:
+    """Write the ready file whole: a reader sees all of it or no file. Source: interfaces, *Command line*."""
+    write_whole(path, json.dumps({"urls": dict(urls), "bootstrap_servers": bootstrap_servers}) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file in one step, so that no reader ever sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(temporary).chmod(0o644)
+    Path(temporary).replace(path)

@@ -1,0 +1,151 @@
+"""The configuration: one frozen class per concern, checked whole before anything starts.
+
+`segwire.yaml`, then environment variables `SEGWIRE_<PATH>` with `__` between levels. Source: interfaces,
+*Configuration*. Reading is in `runtime.settings_loader`.
+"""
+
+from ipaddress import ip_address
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class KafkaSettings(_Section):
+    """Where Kafka is, and how topics are made."""
+
+    bootstrap_servers: str | None = Field(None, description="HOST:PORT[,HOST:PORT…]; none: no Kafka is known")
+    topic_prefix: str = Field(
+        "", max_length=128, pattern=r"^[A-Za-z0-9._-]*$", description="put before every topic name"
+    )
+    partitions: int = Field(12, ge=1, le=10_000, description="of every user-keyed topic; cannot be changed later")
+    replication_factor: int = Field(3, ge=1, le=10)
+    properties: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, description="further librdkafka properties, as security.protocol"
+    )
+
+
+class SchemaRegistrySettings(_Section):
+    """The schema registry; without one the manifest's fixed IDs are used."""
+
+    url: None = None
+
+
+class SourceSettings(_Section):
+    """One sending account: `POST /v1/aam/{name}`."""
+
+    allow_unauthenticated: bool = Field(False, description="accept messages without any authentication")
+    max_body_bytes: int = Field(1_048_576, ge=1024, le=64 << 20, description="as received, and inflated")
+
+
+class IngestSettings(_Section):
+    """The HTTP endpoint."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: Port = 8080
+    management_port: Port = 8081
+    ack_timeout_ms: int = Field(2200, ge=50, le=2900, description="until an unacknowledged message is answered 503")
+    linger_ms: float = Field(1.0, ge=0, le=100, description="how long the producer waits to fill a batch")
+    drain_timeout_ms: int = Field(15_000, ge=0, le=60_000, description="for requests in flight on SIGTERM")
+
+
+class ProcessorSettings(_Section):
+    """A processor's loop. `ordinal` makes its transactional ID stable across restarts."""
+
+    management_port: Port
+    ordinal: int = Field(0, ge=0, le=100_000, description="stable number of this replica, unique in the group")
+    group_protocol: Literal["classic", "consumer"] = Field("classic", description="consumer is KIP-848")
+    commit_interval_ms: int = Field(200, ge=10, le=10_000)
+    max_transaction_records: int = Field(10_000, ge=1, le=1_000_000, description="input records per transaction")
+    batch_records: int = Field(2_000, ge=1, le=100_000, description="most input records fetched at a time")
+    session_timeout_ms: int = Field(45_000, ge=6_000, le=1_800_000)
+    transaction_timeout_ms: int = Field(15_000, ge=1_000, le=900_000)
+
+
+class FanOutSettings(ProcessorSettings):
+    """The fan-out processor."""
+
+    management_port: Port = 8082
+
+
+class SegmentSettings(_Section):
+    """What is configured of one segment."""
+
+    ttl_days: int | None = Field(None, ge=0, le=36_500, description="0: never expires; absent: the default")
+    name: str | None = Field(None, max_length=256)
+
+
+class MembershipSettings(ProcessorSettings):
+    """The membership processor and the rules it hosts."""
+
+    management_port: Port = 8083
+    default_ttl_days: int = Field(120, ge=0, le=36_500, description="time-to-live of a membership; 0: never")
+    inactivity_days: int = Field(120, ge=1, le=36_500, description="after which an unseen user is removed")
+    tombstone_after_days: int = Field(7, ge=0, le=3650, description="from a removal to the rows' tombstones")
+    segments: dict[str, SegmentSettings] = Field(default_factory=dict)
+    block_cache_bytes: int = Field(64 << 20, ge=1 << 20, le=64 << 30)
+    memtable_bytes: int = Field(32 << 20, ge=1 << 20, le=4 << 30)
+
+
+class ManagementSettings(_Section):
+    """The management ports: health and metrics, without authentication."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 where probes come from outside")
+
+
+class LogSettings(_Section):
+    """Logs to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, JSON elsewhere")
+
+
+class Settings(_Section):
+    """The whole configuration."""
+
+    data_dir: str = Field(".segwire", description="of everything kept on this machine")
+    kafka: KafkaSettings = KafkaSettings()
+    schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
+    sources: dict[Name, SourceSettings] | None = Field(None, description="absent: the built-in source dev")
+    ingest: IngestSettings = IngestSettings()
+    fan_out: FanOutSettings = FanOutSettings()
+    membership: MembershipSettings = MembershipSettings()
+    management: ManagementSettings = ManagementSettings()
+    log: LogSettings = LogSettings()
+
+    def effective_sources(self) -> dict[str, SourceSettings]:
+        """Return the configured sources, else the built-in `dev`."""
+        if self.sources is None:
+            return {"dev": SourceSettings(allow_unauthenticated=True)}
+        return dict(self.sources)
+
+    @model_validator(mode="after")
+    def _sources_are_authenticated(self) -> Self:
+        if self.sources is None and not is_loopback(self.ingest.host):
+            raise ValueError(
+                f"ingest.host: {self.ingest.host!r} is reachable from outside, but the built-in source dev "
+                "accepts anyone; configure sources, or listen on 127.0.0.1"
+            )
+        for name, source in (self.sources or {}).items():
+            if not source.allow_unauthenticated:
+                raise ValueError(
+                    f"sources.{name}: no authentication is configured; "
+                    "set allow_unauthenticated: true if everyone who reaches the port may send"
+                )
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address to listen on is reachable from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

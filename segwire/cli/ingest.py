@@ -1,0 +1,26 @@
+"""`segwire ingest`: the HTTP endpoint alone."""
+
+from pathlib import Path
+
+import click
+
+from segwire.cli.options import (
+    config_option,
+    data_dir_option,
+    port_option,
+    read_settings,
+    ready_file_option,
+    with_ports,
+)
+
+
+@click.command(epilog="\b\nExample:\n  SEGWIRE_KAFKA__BOOTSTRAP_SERVERS=127.0.0.1:19092 segwire ingest --port 8080")
+@config_option
+@data_dir_option
+@port_option
+@ready_file_option
+def command(config: Path | None, data_dir: Path | None, port: int | None, ready_file: Path | None) -> None:
+    """Run the HTTP endpoint: POST /v1/aam/{source}, answered 200 when Kafka has it."""
+    from ingest.app import run
+
+    run(with_ports(read_settings(config, data_dir), port), ready_file)
