@@ -54,7 +54,8 @@ def cli() -> None:
 def main() -> None:
     """Run a command; an error meant for a person is printed without a traceback."""
     try:
-        cli(standalone_mode=False)
+        code = cli(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
