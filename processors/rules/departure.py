@@ -1,0 +1,66 @@
+"""How memberships end without being told so: time-to-live and inactivity. Pure. Source: spec §3."""
+
+from collections.abc import Iterator
+
+from processors.rules.expiry import TimeLimits
+from processors.rules.state import NEVER, UserState
+from processors.rules.story import Place, Story
+from schemas.membership import Cause
+
+
+def expire(story: Story, now_ms: int, limits: TimeLimits) -> None:
+    """Let happen, in order of its time, all that is due for the user by `now_ms`; never early.
+
+    An expiry due at the same time as the user's removal comes first. The exits name the time at which they were due,
+    not when they were noticed.
+    """
+    user = story.user
+    inactive_at = limits.inactive_at(user.seen_day) if user.seen_day else NEVER
+    until = min(now_ms, inactive_at)
+    ending = [(at, place) for at, place in _ends(user, limits) if at <= until]
+    for at, place in sorted(ending, key=lambda end: (end[0], end[1][:3])):
+        version = user.next_version(at)
+        story.turn(place, active=False, since=at, cause="EXPIRED", version=version, changed_at=at)
+        story.row(place, cause="EXPIRED", version=version)
+    if inactive_at <= now_ms:
+        remove(story, inactive_at, "INACTIVE_USER")
+    user.due_at = next_due(user, limits)
+
+
+def remove(story: Story, at_ms: int, cause: Cause) -> None:
+    """End every membership of the user and forget the user, but for when that was.
+
+    Every row is published INACTIVE with the cause, naming every synced partner ID; the marker that stays keeps what was
+    sent before from bringing the user back (invariant I5).
+    """
+    user = story.user
+    version = user.next_version(at_ms)
+    for place in places(user):
+        if place.membership.active:
+            story.turn(place, active=False, since=at_ms, cause=cause, version=version, changed_at=at_ms)
+        place.membership.since = at_ms
+        story.row(place, cause=cause, version=version)
+    user.destinations, user.partners, user.regions, user.topics = [], [], [], []
+    user.seen_day, user.due_at, user.removed_at = 0, NEVER, at_ms
+    story.stored = True
+
+
+def next_due(user: UserState, limits: TimeLimits) -> int:
+    """Return the earliest time at which anything of the user is due, NEVER where nothing is."""
+    inactive_at = limits.inactive_at(user.seen_day) if user.seen_day else NEVER
+    return min((at for at, _ in _ends(user, limits)), default=inactive_at) if user.destinations else inactive_at
+
+
+def places(user: UserState) -> Iterator[Place]:
+    """Yield every membership of the user."""
+    for destination in user.destinations:
+        for segment_id, membership in destination.segments.items():
+            yield Place(destination.client_id, destination.destination_id, segment_id, membership)
+
+
+def _ends(user: UserState, limits: TimeLimits) -> Iterator[tuple[int, Place]]:
+    for place in places(user):
+        if place.membership.active:
+            at = limits.expires_at(place.segment_id, place.membership.verified_at)
+            if at is not None:
+                yield at, place

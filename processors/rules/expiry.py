@@ -1,0 +1,34 @@
+"""When a membership and a user end. Pure. Source: spec §3, *What Status 0 means*."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+DAY_MS = 86_400_000
+
+
+class TimeLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The configured limits: days to live per segment (0: for ever), and of an unseen user."""
+
+    default_ttl_days: int = 120
+    ttl_days: Mapping[str, int] = {}
+    inactivity_days: int = 120
+
+    def expires_at(self, segment_id: str, verified_at: int) -> int | None:
+        """Return when a qualification verified at `verified_at` ends (epoch ms), None for never.
+
+        The clock starts at the next UTC midnight after the qualification and runs N x 24 h: with one day, a
+        qualification at 01:00 ends 47 h later, one at 23:00 after 25 h.
+        """
+        days = self.ttl_days.get(segment_id, self.default_ttl_days)
+        if days == 0:
+            return None
+        return (verified_at // DAY_MS + 1 + days) * DAY_MS
+
+    def inactive_at(self, seen_day: int) -> int:
+        """Return when a user last seen on day `seen_day` (days since the epoch) is removed (epoch ms).
+
+        The last sighting is kept by the day, so that repeats cost nothing; the removal is rounded up to the midnight
+        after, never early.
+        """
+        return (seen_day + 1 + self.inactivity_days) * DAY_MS

@@ -1,0 +1,112 @@
+"""A user's state and its stored versions. Private to the membership processor.
+
+Stored as one version byte and msgpack arrays: small, and quick to read. A new version gets a new byte, and a decoder
+for the old one stays.
+"""
+
+import msgspec
+
+from schemas.event import Origin, Partner
+
+VERSION = b"\x01"
+NEVER = 1 << 62
+"""A time that never comes, epoch ms."""
+UNKNOWN = -1
+"""`since` of a membership of which nothing was published."""
+
+
+class Membership(msgspec.Struct, array_like=True, gc=False):
+    """One membership: the last writer's time, whether it is active, since when, and the record that set it.
+
+    The record is an index into the user's `topics`, a partition, an offset and a position. When the membership expires
+    is not kept: it follows from `verified_at` and the configured time-to-live, so a change of configuration applies to
+    what is already there.
+    """
+
+    verified_at: int
+    active: bool
+    since: int
+    topic: int
+    partition: int
+    offset: int
+    index: int
+
+
+class Destination(msgspec.Struct, array_like=True, gc=False):
+    """A user's memberships at one destination, by segment ID."""
+
+    client_id: str
+    destination_id: str
+    segments: dict[str, Membership]
+
+
+class UserState(msgspec.Struct, array_like=True, gc=False):
+    """All that is known of a user.
+
+    `offset`: the last input offset applied. `version`: of the last thing published, a hybrid clock (at least the epoch
+    ms of its cause), so that it rises even across a removal of the state. `seen_day`: days since the epoch, 0: not seen.
+    `due_at`: nothing is due before (a lower bound). `removed_at`: what was received or verified until then is ignored.
+    """
+
+    offset: int = -1
+    version: int = 0
+    seen_day: int = 0
+    due_at: int = NEVER
+    removed_at: int = 0
+    destinations: list[Destination] = []
+    partners: list[Partner] = []
+    regions: list[int] = []
+    topics: list[str] = []
+
+    def destination(self, client_id: str, destination_id: str) -> Destination:
+        """Return the user's memberships at a destination, an empty set where there were none."""
+        for found in self.destinations:
+            if found.client_id == client_id and found.destination_id == destination_id:
+                return found
+        new = Destination(client_id, destination_id, {})
+        self.destinations.append(new)
+        return new
+
+    def set_origin(self, membership: Membership, origin: Origin) -> None:
+        """Remember the record that set a membership."""
+        if origin.topic not in self.topics:
+            self.topics.append(origin.topic)
+        membership.topic = self.topics.index(origin.topic)
+        membership.partition, membership.offset, membership.index = origin.partition, origin.offset, origin.index
+
+    def origin_of(self, membership: Membership) -> Origin:
+        """Return the record that last set a membership."""
+        topic = self.topics[membership.topic]
+        return Origin(topic, membership.partition, membership.offset, membership.index)
+
+    def next_version(self, at_ms: int) -> int:
+        """Take the next version: higher than every one before, and at least `at_ms` (invariant I4)."""
+        self.version = max(self.version + 1, at_ms)
+        return self.version
+
+
+class StateVersionError(ValueError):
+    """A stored state has a version that this release does not know."""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(UserState)
+
+
+def encode_state(state: UserState) -> bytes:
+    """Encode a state as it is stored and written to the changelog."""
+    return VERSION + _encoder.encode(state)
+
+
+def decode_state(value: bytes) -> UserState:
+    """Decode a stored state of any known version.
+
+    Raises:
+        StateVersionError: it was written by a newer release.
+    """
+    if value[:1] != VERSION:
+        raise StateVersionError(
+            f"stored state has version {value[:1].hex() or 'none'}, this release knows {VERSION.hex()}; "
+            "run the release that wrote it, or a newer one"
+        )
+    return _decoder.decode(memoryview(value)[1:])
