@@ -30,9 +30,7 @@ def resolve(repository: Path) -> list[Dependency]:
     context = MavenContext(repo_cache=repository)
     inputs, transitive = context.resolver.resolve([context.create_dependency(root) for root in ROOTS])
     dependencies = [*inputs, *transitive]
-    strangers = [
-        str(one) for one in dependencies if one.groupId == KAFKA_GROUP and one.version != KAFKA_VERSION
-    ]
+    strangers = [str(one) for one in dependencies if one.groupId == KAFKA_GROUP and one.version != KAFKA_VERSION]
     if strangers:
         raise ValueError(f"not of version {KAFKA_VERSION}: {', '.join(strangers)}")
     return dependencies
