@@ -1,0 +1,1 @@
+"""Who may send: one authenticator for each source."""

@@ -1,0 +1,212 @@
+"""`POST /v1/aam/{source}`: bytes in, answer out. Plain ASGI, since every microsecond here is paid for each message.
+
+Source: interfaces, *HTTP, ingest*; the design, *Ingest: when is 200 said*.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from ingest.admission import Verdict
+from ingest.authentication.authenticator import Authenticator
+from ingest.problems import (
+    BAD_ENCODING,
+    MALFORMED_MESSAGE,
+    NO_DURABLE_STORE,
+    TOO_LARGE,
+    UNKNOWN_SOURCE,
+    UNSUPPORTED_MEDIA_TYPE,
+    Problem,
+    Refusal,
+    response,
+)
+from ingest.publisher import Publisher, Record
+from ingest.request import ClientDisconnected, Head, RequestIds, check_head, read_body, traceparent
+from runtime.clock import Clock
+from runtime.metrics import (
+    DEAD_LETTERS,
+    INGEST_ANSWER_SECONDS,
+    INGEST_ANSWERS,
+    INGEST_BODY_BYTES,
+    INGEST_DISCONNECTS,
+    INGEST_LOSS_RISK,
+)
+from schemas import headers as record_headers
+from schemas.content import BadEncoding, TooLarge, UnknownEncoding, inflate
+from schemas.headers import Headers
+from schemas.post import MalformedPost
+from schemas.post_check import check_post
+from schemas.topics import TopicNames
+
+PREFIX = "/v1/aam/"
+STAGE = "ingest"
+
+# After a 413 so much more is read and thrown away: a sender that is still writing would else be reset, unanswered.
+_DISCARDED_BYTES_MAX = 8 << 20
+_DISCARD_S = 2.0
+_OK_BODY = {"type": "http.response.body", "body": b"{}"}
+
+
+class Source(msgspec.Struct, frozen=True):
+    """One sending account, ready to be served."""
+
+    name: str
+    max_body_bytes: int
+    authenticator: Authenticator
+
+
+class HotPath:
+    """An ASGI application for every path below `/v1/aam/`."""
+
+    def __init__(
+        self, sources: Mapping[str, Source], publisher: Publisher, topics: TopicNames, clock: Clock, ids: RequestIds
+    ) -> None:
+        """Serve `sources`; what they send goes to the topics' `aam_posts`."""
+        self._sources = sources
+        self._publisher = publisher
+        self._topics = topics
+        self._clock = clock
+        self._ids = ids
+        # Looked up once: finding a labelled child costs more than counting.
+        self._accepted = {name: INGEST_ANSWERS.labels(name, "200", "") for name in sources}
+        self._accepted_bytes = {name: INGEST_BODY_BYTES.labels(name) for name in sources}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        headers: Head = dict(scope["headers"])
+        request_id = self._ids.of(headers)
+        name = scope["path"][len(PREFIX) :]
+        source = self._sources.get(name)
+        try:
+            if source is None:
+                raise _unknown_source(name)
+            check_head(scope["method"], headers, source.max_body_bytes)
+            body = await read_body(receive, source.max_body_bytes)
+            started_s = self._clock.monotonic_s()
+            try:
+                source.authenticator.check(headers, body)
+                await self._store(source, headers, body, request_id)
+            finally:
+                INGEST_ANSWER_SECONDS.observe(self._clock.monotonic_s() - started_s)
+        except Refusal as refusal:
+            INGEST_ANSWERS.labels(
+                "unknown" if source is None else source.name, str(refusal.problem.status), refusal.problem.name
+            ).inc()
+            await _refuse(refusal, request_id, receive, send)
+        except ClientDisconnected:
+            INGEST_DISCONNECTS.inc()
+        else:
+            self._accepted[name].inc()
+            self._accepted_bytes[name].inc(len(body))
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [
+                        (b"content-type", b"application/json"),
+                        (b"content-length", b"2"),
+                        (b"x-request-id", request_id.encode()),
+                    ],
+                }
+            )
+            await send(_OK_BODY)
+
+    async def _store(self, source: Source, headers: Head, body: bytes, request_id: str) -> None:
+        """Return when the message is durable.
+
+        Raises:
+            Refusal: it is no message (it is in the dead letters then), or no store has it.
+        """
+        encoding = headers.get(b"content-encoding")
+        try:
+            check_post(body if encoding is None else _inflate(body, encoding, source.max_body_bytes))
+        except MalformedPost as error:
+            where_and_why = {"where": error.where, "reason": error.reason}
+            await self._set_aside(MALFORMED_MESSAGE, str(error), source, headers, body, request_id)
+            raise Refusal(MALFORMED_MESSAGE, f"{error}. {MALFORMED_MESSAGE.remedy}", extra=where_and_why) from None
+        except BadEncoding as error:
+            await self._set_aside(BAD_ENCODING, str(error), source, headers, body, request_id)
+            raise Refusal(BAD_ENCODING, f"{error}. {BAD_ENCODING.remedy}") from None
+        record = Record(self._topics.aam_posts, body, self._headers(source, headers, request_id))
+        verdict = await self._publisher.publish(record)
+        if verdict is not Verdict.DURABLE:
+            raise _not_stored(verdict)
+
+    async def _set_aside(
+        self, problem: Problem, reason: str, source: Source, headers: Head, body: bytes, request_id: str
+    ) -> None:
+        described: Headers = [
+            ("stage", STAGE.encode()),
+            ("error", problem.name.encode()),
+            ("reason", reason.encode("utf-8", "replace")),
+            ("source", source.name.encode()),
+            *self._headers(source, headers, request_id),
+        ]
+        verdict = await self._publisher.publish(Record(self._topics.dead_letters, body, described))
+        if verdict is not Verdict.DURABLE:
+            raise _not_stored(verdict)
+        DEAD_LETTERS.labels(STAGE, problem.name).inc()
+
+    def _headers(self, source: Source, headers: Head, request_id: str) -> Headers:
+        described: Headers = [
+            (record_headers.SOURCE, source.name.encode()),
+            (record_headers.RECEIVED_AT_MS, b"%d" % self._clock.now_ms()),
+            (record_headers.REQUEST_ID, request_id.encode()),
+            (record_headers.CONTENT_TYPE, headers[b"content-type"]),
+        ]
+        if (encoding := headers.get(b"content-encoding")) is not None:
+            described.append((record_headers.CONTENT_ENCODING, encoding))
+        if (trace := traceparent(headers)) is not None:
+            described.append((record_headers.TRACEPARENT, trace))
+        return described
+
+
+def _unknown_source(name: str) -> Refusal:
+    return Refusal(UNKNOWN_SOURCE, f"The source {name[:80]!r} is not configured: see `sources`")
+
+
+def _inflate(body: bytes, encoding: bytes, max_body_bytes: int) -> bytes:
+    try:
+        return inflate(body, encoding.decode("latin-1"), max_body_bytes)
+    except UnknownEncoding as error:
+        # RFC 9110, section 12.5.3: the answer says what would be accepted.
+        raise Refusal(UNSUPPORTED_MEDIA_TYPE, str(error), headers=[(b"accept-encoding", b"gzip")]) from None
+    except TooLarge as error:
+        raise Refusal(TOO_LARGE, f"{error}, or raise the source's max_body_bytes") from None
+
+
+def _not_stored(verdict: Verdict) -> Refusal:
+    if verdict is Verdict.TOO_LARGE:
+        return Refusal(
+            TOO_LARGE, "Kafka refuses a record of this size: send fewer users, or raise the topic's max.message.bytes"
+        )
+    INGEST_LOSS_RISK.inc()
+    return Refusal(NO_DURABLE_STORE, f"Kafka did not acknowledge the message in time. {NO_DURABLE_STORE.remedy}")
+
+
+async def _refuse(refusal: Refusal, request_id: str, receive: Receive, send: Send) -> None:
+    headers, body = response(refusal.problem, refusal.detail, request_id, refusal.extra)
+    headers += refusal.headers
+    await send({"type": "http.response.start", "status": refusal.problem.status, "headers": headers})
+    closes = (b"connection", b"close") in refusal.headers
+    if closes:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await _discard(receive)
+        body = b""
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _discard(receive: Receive) -> None:
+    """Read on for a while without keeping anything, so that the answer is read before the connection ends."""
+    discarded_bytes = 0
+    try:
+        async with asyncio.timeout(_DISCARD_S):
+            while discarded_bytes < _DISCARDED_BYTES_MAX:
+                message = await receive()
+                discarded_bytes += len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
+    except TimeoutError:
+        return

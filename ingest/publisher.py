@@ -1,0 +1,208 @@
+"""Hands records to Kafka and tells, within a deadline, whether they are durable."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from ingest.admission import AckState, Limits, Verdict, decide
+from runtime.clock import Clock
+from runtime.kafka.clients import OnError, log_error
+from runtime.metrics import INGEST_IN_FLIGHT
+from schemas.headers import Headers
+
+MakeProducer = Callable[[OnError], Producer]
+
+_POLL_S = 0.1
+_SWEEP_S = 0.02
+_PROBE_S = 1.0
+# The size of a whole batch, or of one record, is above what the topic or the client takes.
+_SIZE_CODES = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE, KafkaError.RECORD_LIST_TOO_LARGE})
+
+_log = structlog.get_logger()
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """What is to be stored; it has no key."""
+
+    topic: str
+    value: bytes
+    headers: Headers
+
+
+class Publisher(Protocol):
+    """A way into a durable store."""
+
+    def publish(self, record: Record) -> Awaitable[Verdict]:
+        """Store a record; the verdict is any but WAIT, within the deadline, and never an exception."""
+
+    def not_ready(self) -> str | None:
+        """Return why nothing can be stored now, None where it can."""
+
+
+class _Pending:
+    """A record whose sender waits for the verdict."""
+
+    __slots__ = ("future", "record", "since_s")
+
+    def __init__(self, record: Record, future: asyncio.Future[Verdict], since_s: float) -> None:
+        self.record = record
+        self.future = future
+        self.since_s = since_s
+
+
+class KafkaPublisher:
+    """An idempotent producer: acknowledgements come in bulk from a polling thread to the event loop.
+
+    Everything but `not_ready`, `topics` and the two callbacks of librdkafka runs on the event loop. A record whose
+    sender was told 503 stays in the producer's queue: should Kafka take it later, it is not lost after all.
+    """
+
+    def __init__(self, make_producer: MakeProducer, limits: Limits, clock: Clock) -> None:
+        """Make the producer; it connects by itself. Call it on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._limits = limits
+        self._clock = clock
+        self._acknowledged: list[tuple[_Pending, KafkaError | None]] = []
+        self._pending: deque[_Pending] = deque()
+        self._without_room: deque[_Pending] = deque()
+        self._sweeping = False
+        self._in_flight = 0
+        self._trouble: str | None = None
+        self._fatal: str | None = None
+        self._stopping = False
+        self._producer = make_producer(self._on_error)
+        self._produce = self._producer.produce
+        INGEST_IN_FLIGHT.set_function(lambda: self._in_flight)
+        self._thread = threading.Thread(target=self._poll, name="acknowledgements", daemon=True)
+        self._thread.start()
+
+    def publish(self, record: Record) -> asyncio.Future[Verdict]:
+        """Hand a record to the producer; the future has its verdict within `ack_timeout_ms`."""
+        future: asyncio.Future[Verdict] = self._loop.create_future()
+        pending = _Pending(record, future, self._clock.monotonic_s())
+        self._pending.append(pending)
+        if not self._hand_over(pending):
+            self._without_room.append(pending)
+        if not self._sweeping:
+            self._sweeping = True
+            self._loop.call_later(_SWEEP_S, self._sweep)
+        return future
+
+    def not_ready(self) -> str | None:
+        """Return why nothing can be stored now; where the last thing heard was trouble, ask the cluster again.
+
+        Blocks up to a second; for any thread but the event loop's.
+        """
+        if self._fatal is not None:
+            return self._fatal
+        if self._trouble is not None and self.topics(_PROBE_S) is not None:
+            self._trouble = None
+        return self._trouble
+
+    def topics(self, timeout_s: float) -> set[str] | None:
+        """Return the names of the cluster's topics, None where no broker answers. Blocks."""
+        try:
+            return set(self._producer.list_topics(timeout=timeout_s).topics)
+        except KafkaException:
+            return None
+
+    def close(self, timeout_s: float) -> int:
+        """Wait for what Kafka has not acknowledged yet; return how many records are given up. Blocks."""
+        self._stopping = True
+        self._thread.join()
+        left: int = self._producer.flush(timeout_s)
+        if left:
+            self._producer.purge()
+            self._producer.flush(_POLL_S)
+        return left
+
+    def _hand_over(self, pending: _Pending) -> bool:
+        """Give a record to the producer; return whether it had room."""
+        record = pending.record
+        try:
+            self._produce(
+                record.topic,
+                record.value,
+                headers=record.headers,  # type: ignore[arg-type] # a list is what it wants
+                on_delivery=partial(self._on_delivery, pending),
+            )
+        except BufferError:
+            return False
+        except KafkaException as error:
+            self._settle(pending, _state(error.args[0]))
+            return True
+        self._in_flight += 1
+        return True
+
+    def _poll(self) -> None:
+        """Serve librdkafka's callbacks; one wake-up of the event loop for all that came together."""
+        poll = self._producer.poll
+        while not self._stopping:
+            poll(_POLL_S)
+            if self._acknowledged:
+                batch, self._acknowledged = self._acknowledged, []
+                self._loop.call_soon_threadsafe(self._resolve, batch)
+
+    def _on_delivery(self, pending: _Pending, error: KafkaError | None, _message: Any) -> None:
+        self._acknowledged.append((pending, error))
+
+    def _on_error(self, error: KafkaError) -> None:
+        log_error(error)
+        if error.fatal():
+            self._fatal = f"the Kafka client failed for good ({error.str()}): restart this service"
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - librdkafka's own codes have no other name
+            self._trouble = "no Kafka broker can be reached; see kafka.bootstrap_servers"
+
+    def _resolve(self, batch: list[tuple[_Pending, KafkaError | None]]) -> None:
+        self._in_flight -= len(batch)
+        for pending, error in batch:
+            self._settle(pending, AckState.ACKNOWLEDGED if error is None else _state(error))
+
+    def _settle(self, pending: _Pending, state: AckState) -> bool:
+        """Give the sender its verdict where there is one; return whether nothing is left to wait for."""
+        if state is AckState.ACKNOWLEDGED:
+            self._trouble = None
+        # Answered before, or cancelled in the drain: a late acknowledgement changes nothing.
+        if pending.future.done():
+            return True
+        elapsed_ms = (self._clock.monotonic_s() - pending.since_s) * 1000
+        verdict = decide(state, elapsed_ms, self._limits)
+        if verdict is Verdict.WAIT:
+            return False
+        pending.future.set_result(verdict)
+        return True
+
+    def _sweep(self) -> None:
+        """Give room to those who found none, and up on those who waited too long."""
+        without_room = self._without_room
+        while without_room and (without_room[0].future.done() or self._hand_over(without_room[0])):
+            without_room.popleft()
+        # All wait equally long, so the first that may still wait is the last to look at.
+        pending = self._pending
+        while pending and self._swept(pending[0]):
+            pending.popleft()
+        self._sweeping = bool(pending)
+        if pending:
+            self._loop.call_later(_SWEEP_S, self._sweep)
+
+    def _swept(self, pending: _Pending) -> bool:
+        if pending.future.done():
+            return True
+        if not self._settle(pending, AckState.PENDING):
+            return False
+        self._trouble = f"Kafka did not acknowledge within {self._limits.ack_timeout_ms} ms"
+        return True
+
+
+def _state(error: KafkaError) -> AckState:
+    if error.code() in _SIZE_CODES:
+        return AckState.OVERSIZED
+    _log.warning("record_not_delivered", code=error.name(), detail=error.str())
+    return AckState.FAILED
