@@ -5,8 +5,7 @@ from pathlib import Path
 
 from runtime.errors import ConfigurationError
 from runtime.settings import Settings
-
-UP_FILE = "up.json"
+from segwire.up.lock import UP_FILE, is_held
 
 
 def connected_settings(settings: Settings) -> Settings:
@@ -29,6 +28,8 @@ def connected_settings(settings: Settings) -> Settings:
 
 def running_up(data_dir: Path) -> dict[str, object] | None:
     """Return the Kafka settings that a running `up` left in its data directory, None where none runs."""
+    if not is_held(data_dir):
+        return None
     try:
         document = json.loads((data_dir / UP_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

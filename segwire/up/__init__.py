@@ -1,1 +1,1 @@
-"""The whole pipeline on this machine: a supervisor and its live table."""
+"""The supervisor: every service of the pipeline as a child process, and its live table."""

@@ -1,0 +1,1 @@
+"""The sample messages that `--demo` plays."""

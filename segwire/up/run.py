@@ -1,0 +1,188 @@
+"""Puts `up` together: lock, ports, Kafka, topics, children; then watches until it is told to stop."""
+
+import json
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from runtime.clock import Clock, SystemClock
+from runtime.errors import ConfigurationError
+from runtime.kafka.topics import apply_topics
+from runtime.service import write_ready_file, write_whole
+from runtime.settings import KafkaSettings, Settings
+from segwire.up.demo.samples import moved, samples
+from segwire.up.hints import next_lines, url_lines
+from segwire.up.kafka import KafkaKeeper, check_kafka_option
+from segwire.up.leftovers import end_leftovers
+from segwire.up.live import LiveReporter
+from segwire.up.lock import UP_FILE, DataLock
+from segwire.up.pipeline import Pipeline
+from segwire.up.ports import service_urls, settle_ports
+from segwire.up.reporter import LineReporter, Reporter
+from segwire.up.restart import RestartPolicy
+from segwire.up.services import child_environment, sample_traffic, services
+from segwire.up.signals import Stop, StopRequested
+from segwire.up.start_kafka import open_kafka
+
+_LEFTOVER_GRACE_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpOptions:
+    """What the command line says beyond the configuration."""
+
+    config: Path | None = None
+    ready_file: Path | None = None
+    kafka: str | None = None
+    ui: bool = True
+    demo: bool = False
+    any_port: bool = False
+    policy: RestartPolicy = field(default_factory=RestartPolicy)
+
+
+def run(settings: Settings, options: UpOptions) -> None:
+    """Run the pipeline until a signal; then drain it.
+
+    Raises:
+        ConfigurationError: before anything was started, or a child refused its configuration.
+        SegwireError: the start failed, or a child died again and again; everything was stopped in order.
+    """
+    if options.kafka is not None:
+        check_kafka_option(options.kafka)
+    source = open_source(settings)
+    if options.demo and source is None:
+        raise ConfigurationError(
+            f"--demo: none of the configured sources ({', '.join(settings.effective_sources())}) takes messages "
+            "without authentication, and the demo has none; add one with allow_unauthenticated: true, or leave --demo out"
+        )
+    console = Console(highlight=False)
+    live = options.ui and console.is_terminal
+    stop = Stop()
+    with ExitStack() as cleanup:
+        up = _Up(settings, options, console, LiveReporter(console) if live else LineReporter(console), stop, cleanup)
+        stop.install()
+        try:
+            up.start(source)
+            stop.defer()
+            up.watch()
+        except StopRequested:
+            pass
+        finally:
+            # What follows is the drain, which a second signal ends.
+            stop.defer()
+            up.reporter.freeze()
+    up.reporter.say("Stopped; the next start on the same data goes on from here")
+
+
+def open_source(settings: Settings) -> str | None:
+    """Return a source that takes messages without authentication, `dev` first."""
+    found = [name for name, source in settings.effective_sources().items() if source.allow_unauthenticated]
+    return "dev" if "dev" in found else next(iter(found), None)
+
+
+class _Up:
+    """The steps of a start, each of which says how it is undone."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        options: UpOptions,
+        console: Console,
+        reporter: Reporter,
+        stop: Stop,
+        cleanup: ExitStack,
+    ) -> None:
+        self.reporter = reporter
+        self._settings = settings
+        self._options = options
+        self._console = console
+        self._stop = stop
+        self._cleanup = cleanup
+        self._clock: Clock = SystemClock()
+        self._data_dir = Path(settings.data_dir)
+
+    def start(self, source: str | None) -> None:
+        began_s = self._clock.monotonic_s()
+        self._hold_data_dir()
+        settings = settle_ports(self._settings)
+        kafka, keeper = self._start_kafka(settings)
+        settings = settings.model_copy(update={"kafka": kafka})
+        for line in apply_topics(kafka):
+            self.reporter.say(f"Topic {line}")
+        self._pipeline = self._start_children(settings, keeper)
+        self._pipeline.wait_until_ready()
+        self._tell_others(settings)
+        self.reporter.say(f"Segwire is ready after {self._clock.monotonic_s() - began_s:.1f} s")
+        self._tell_person(settings, source)
+        if self._options.demo and source is not None:
+            self._pipeline.play_demo(source)
+            self._pipeline.add(sample_traffic(settings, source, child_environment(settings, os.environ)))
+
+    def watch(self) -> None:
+        self._pipeline.watch()
+
+    def _hold_data_dir(self) -> None:
+        lock = DataLock(self._data_dir)
+        self._cleanup.callback(lock.release)
+        for stale in (self._data_dir / UP_FILE, self._options.ready_file):
+            if stale is not None:
+                stale.unlink(missing_ok=True)
+        end_leftovers(self._data_dir, _LEFTOVER_GRACE_S, self.reporter.say)
+
+    def _start_kafka(self, settings: Settings) -> tuple[KafkaSettings, KafkaKeeper | None]:
+        opened = open_kafka(
+            settings,
+            self._options.kafka,
+            any_port=self._options.any_port,
+            policy=self._options.policy,
+            console=self._console,
+            clock=self._clock,
+            reporter=self.reporter,
+        )
+        if opened.keeper is not None:
+            self._cleanup.callback(self._stop_kafka, opened.keeper)
+            opened.keeper.start()
+        return opened.kafka(), opened.keeper
+
+    def _stop_kafka(self, keeper: KafkaKeeper) -> None:
+        self.reporter.say("Kafka: stopping")
+        keeper.stop()
+
+    def _start_children(self, settings: Settings, keeper: KafkaKeeper | None) -> Pipeline:
+        children = services(settings, self._options.config, child_environment(settings, os.environ))
+        pipeline = Pipeline(children, settings, self._options.policy, keeper, self._clock, self.reporter, self._stop)
+        self._cleanup.callback(pipeline.stop)
+        self.reporter.say(f"Starting {', '.join(child.name for child in children)}")
+        pipeline.start()
+        return pipeline
+
+    def _tell_others(self, settings: Settings) -> None:
+        kafka = settings.kafka
+        shown = {"bootstrap_servers", "topic_prefix", "partitions", "replication_factor"}
+        document: dict[str, object] = {
+            "pid": os.getpid(),
+            "kafka": kafka.model_dump(include=shown),
+            "urls": dict(service_urls(settings)),
+        }
+        if kafka.properties != self._settings.kafka.properties:
+            document["kafka"] = {**kafka.model_dump(include=shown), "properties": kafka.properties}
+        # Undone first of all, before anything drains.
+        self._cleanup.callback((self._data_dir / UP_FILE).unlink, missing_ok=True)
+        write_whole(self._data_dir / UP_FILE, json.dumps(document) + "\n")
+        if self._options.ready_file is not None:
+            self._cleanup.callback(self._options.ready_file.unlink, missing_ok=True)
+            write_ready_file(self._options.ready_file, service_urls(settings), kafka.bootstrap_servers or "")
+
+    def _tell_person(self, settings: Settings, source: str | None) -> None:
+        urls = service_urls(settings)
+        for line in url_lines(urls, settings.kafka.bootstrap_servers or "", source or "{source}"):
+            self.reporter.say(line)
+        if source is None:
+            return
+        sample = self._data_dir / "sample.json"
+        write_whole(sample, moved(samples()[-1], self._clock.now_ms()))
+        for line in next_lines(self._settings, settings, self._options.config, source, sample):
+            self.reporter.say(line)
