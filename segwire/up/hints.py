@@ -27,11 +27,11 @@ def next_lines(configured: Settings, running: Settings, config: Path | None, sou
     """
     urls = service_urls(running)
     other = configured.kafka.bootstrap_servers
-    address = running.kafka.bootstrap_servers
-    before = f"SEGWIRE_KAFKA__BOOTSTRAP_SERVERS={address} " if other and other != address else ""
+    ours = running.kafka.bootstrap_servers
+    before = f"SEGWIRE_KAFKA__BOOTSTRAP_SERVERS={ours} " if other and other != ours else ""
+    address = f"{urls['ingest']}/v1/aam/{source}"
     commands = [
-        f"curl -i {urls['ingest']}/v1/aam/{source} -H 'Content-Type: application/json' "
-        f"--data-binary {shlex.quote(f'@{sample}')}",
+        f"curl -i {address} -H 'Content-Type: application/json' --data-binary {shlex.quote(f'@{sample}')}",
         before + _command(running, config, "explain", SAMPLE_USER),
         before + _command(running, config, "topics", "read", "segment-membership", "--follow"),
         f"curl -s {urls['membership-management']}/metrics",

@@ -56,7 +56,7 @@ def run(settings: Settings, options: UpOptions) -> None:
     if options.demo and source is None:
         raise ConfigurationError(
             f"--demo: none of the configured sources ({', '.join(settings.effective_sources())}) takes messages "
-            "without authentication, and the demo has none; add one with allow_unauthenticated: true, or leave --demo out"
+            "without authentication, and the demo has none; add one with allow_unauthenticated: true, or leave it out"
         )
     console = Console(highlight=False)
     live = options.ui and console.is_terminal

@@ -1,0 +1,93 @@
+"""`--kafka`, and what is done when our own Kafka dies."""
+
+import pytest
+
+from runtime.errors import ConfigurationError, SegwireError
+from segwire.up.kafka import KafkaKeeper, check_kafka_option
+from segwire.up.restart import RestartPolicy
+from tests.support.up import ManualClock, Told
+
+POLICY = RestartPolicy(first_delay_ms=100, delay_max_ms=100, quick_failures_max=3)
+
+
+class FakeKafka:
+    """Dies when told to; each of its starts may fail, or move to another port."""
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        self.address = "127.0.0.1:1"
+        self.failures = 0
+        self.calls: list[str] = []
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return self.address
+
+    def start(self) -> None:
+        self.calls.append("start")
+        if self.failures:
+            self.failures -= 1
+            raise SegwireError("no room")
+        self.code = None
+
+    def poll(self) -> int | None:
+        return self.code
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+
+
+@pytest.mark.parametrize("value", ["testcontainers", "a:1", "a.b-c:65535", "10.0.0.1:9092,[::1]:9093"])
+def test_addresses_and_testcontainers_are_taken(value: str) -> None:
+    assert check_kafka_option(value) == value
+
+
+def test_blanks_between_addresses_are_no_error() -> None:
+    assert check_kafka_option("a:1, b:2") == "a:1,b:2"
+
+
+@pytest.mark.parametrize("value", ["", "a", "a:", "a:0", "a:65536", "a:b", "a:1,", "http://a:1", "container"])
+def test_anything_else_is_a_usage_error_that_says_what_to_give(value: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"HOST:PORT\[,HOST:PORT…\], or testcontainers"):
+        check_kafka_option(value)
+
+
+def _started() -> tuple[FakeKafka, KafkaKeeper, ManualClock, Told]:
+    kafka, clock, told = FakeKafka(), ManualClock(), Told()
+    keeper = KafkaKeeper(kafka, POLICY, clock, told)
+    keeper.start()
+    return kafka, keeper, clock, told
+
+
+def test_dead_kafka_is_started_again_after_its_delay() -> None:
+    kafka, keeper, clock, told = _started()
+    kafka.code = 1
+    keeper.tick()
+    assert (keeper.view().state, kafka.calls) == ("waiting", ["start"])
+    clock.advance_ms(100)
+    keeper.tick()
+    assert kafka.calls == ["start", "stop", "start"]
+    assert (keeper.view().state, keeper.view().restarts) == ("ready", 1)
+    assert told.problems == ["Kafka ended with exit code 1; it starts again on the same port and data"]
+
+
+def test_kafka_that_cannot_be_started_again_is_given_up_with_its_reason() -> None:
+    kafka, keeper, clock, _ = _started()
+    kafka.code, kafka.failures = 1, 9
+    keeper.tick()
+    clock.advance_ms(100)
+    keeper.tick()
+    clock.advance_ms(100)
+    with pytest.raises(SegwireError, match="could not be started again: no room"):
+        keeper.tick()
+
+
+def test_kafka_on_another_port_is_no_use_to_running_clients() -> None:
+    kafka, keeper, clock, told = _started()
+    kafka.code, kafka.address = 1, "127.0.0.1:2"
+    keeper.tick()
+    clock.advance_ms(100)
+    keeper.tick()
+    assert keeper.view().state == "waiting"
+    assert keeper.bootstrap_servers == "127.0.0.1:1"
+    assert "found its port taken" in told.problems[-1]
