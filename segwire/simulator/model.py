@@ -50,7 +50,8 @@ class Model:
 
     def unacknowledged(self, message: Message) -> None:
         """Take a message that failed or was never answered: it may count or not."""
-        for key, rank in _ranked(message):
+        # It counts whole or not at all, so of two statements about one membership only the stronger can decide.
+        for key, rank in dict(sorted(_ranked(message))).items():
             self._possible[key] = (*self._possible.get(key, ()), rank)
 
     def __contains__(self, key: Key) -> bool:

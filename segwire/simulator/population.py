@@ -44,7 +44,7 @@ class Person(msgspec.Struct):
     held: dict[int, Held]
 
     def crm_uuid(self, destination: Destination) -> str:
-        """Return the user's ID in the destination's own data source: digits, or text with a character that needs care."""
+        """Return the user's ID in the destination's own data source: digits, or text with a delimiter in it."""
         tail = self.aam_uuid[-10:]
         return f"{destination.crm_dpid}{tail}" if tail[-1] in "02468" else f"crm|{destination.crm_dpid}|{tail}"
 
