@@ -1,0 +1,94 @@
+"""`segwire topics`: create, show, read and render the topics."""
+
+import sys
+from itertools import islice
+from pathlib import Path
+
+import click
+import msgspec
+
+from segwire.cli.connection import connected_settings
+from segwire.cli.options import config_option, data_dir_option, json_option, read_settings
+
+
+@click.group(name="topics")
+def command() -> None:
+    """Create or update the topics, show them, print their records."""
+
+
+@command.command(epilog="\b\nExample:\n  segwire topics apply --config segwire.yaml")
+@config_option
+@data_dir_option
+def apply(config: Path | None, data_dir: Path | None) -> None:
+    """Create what is missing and set what differs. Safe to repeat; partition counts are never changed."""
+    from runtime.kafka.topics import apply_topics
+
+    settings = connected_settings(read_settings(config, data_dir))
+    for line in apply_topics(settings.kafka) or ["nothing to do"]:
+        click.echo(line)
+
+
+@command.command(epilog="\b\nExample:\n  segwire topics describe --json | jq '.[].name'")
+@config_option
+@data_dir_option
+@json_option
+def describe(config: Path | None, data_dir: Path | None, as_json: bool) -> None:
+    """Show the topics as they are on the cluster, and what differs from what is wanted."""
+    from runtime.kafka.topics import describe_topics
+    from segwire.inspect.topics_text import format_states, states_as_json
+
+    states = describe_topics(connected_settings(read_settings(config, data_dir)).kafka)
+    click.echo(msgspec.json.encode(states_as_json(states)) if as_json else format_states(states))
+
+
+@command.command(
+    epilog="\b\nExamples:\n  segwire topics read segment-membership --limit 10"
+    "\n  segwire topics read segment-membership-changes --from 2026-07-27T16:00:00Z --follow"
+    "\n  segwire topics read segment-events --key 19393572368547369350319949416899715727"
+)
+@click.argument("name")
+@config_option
+@data_dir_option
+@click.option("--follow", is_flag=True, help="Go on with what comes, until interrupted.")
+@click.option(
+    "--from",
+    "start",
+    default="beginning",
+    show_default=True,
+    help="beginning, end, an offset, or a time such as 2026-07-27T16:17:22Z.",
+)
+@click.option("--key", help="Only records of this key: a user's AAM UUID where the topic is keyed by user.")
+@click.option("--limit", type=click.IntRange(1), help="Stop after so many records.")
+def read(
+    name: str, config: Path | None, data_dir: Path | None, follow: bool, start: str, key: str | None, limit: int | None
+) -> None:
+    """Print a topic's committed records as JSON lines: those there are now, unless --follow.
+
+    NAME is one of the topics of `segwire topics describe`, with or without the prefix. Avro is decoded; what is not
+    JSON is printed as {"base64": …}.
+    """
+    from segwire.inspect.decoding import encode_line, view_record
+    from segwire.inspect.names import find_topic
+    from segwire.inspect.output import until_pipe_closes
+    from segwire.inspect.times import parse_start
+    from segwire.inspect.topic_reader import read_topic
+
+    kafka = connected_settings(read_settings(config, data_dir)).kafka
+    topic = find_topic(name, kafka.topic_prefix)
+    records = read_topic(kafka, topic, parse_start(start), key=key, follow=follow)
+    with until_pipe_closes():
+        for message in islice(records, limit):
+            sys.stdout.write(encode_line(view_record(topic, message)) + "\n")
+            if follow:
+                sys.stdout.flush()
+
+
+@command.command(epilog="\b\nExample:\n  segwire topics render --format markdown > topics.md")
+@config_option
+@data_dir_option
+@click.option("--format", "form", type=click.Choice(["markdown"]), default="markdown", show_default=True)
+def render(config: Path | None, data_dir: Path | None, form: str) -> None:  # noqa: ARG001 - one form so far
+    """Render the topic manifest. Needs no Kafka."""
+    from segwire.inspect.topics_text import render_markdown
+
+    click.echo(render_markdown(read_settings(config, data_dir).kafka.topic_prefix))

@@ -1,0 +1,1 @@
+"""The checks of `segwire doctor`: each returns findings, and every failure says its remedy."""
