@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 
 from schemas.post import PostError, Problem
-from schemas.post_wire import Scalar, WireHead, WireUser
+from schemas.post_wire import Scalar, WireHead, WireSegment, WireUser
 
 UNREADABLE = "(neither a string nor a number, or not valid Unicode)"
 """Stands for a field of the head that is no scalar; to be known by identity."""
 
+_USER_FIELDS = WireUser.__struct_encode_fields__
+_SEGMENT_FIELDS = WireSegment.__struct_encode_fields__
 _ERRORS_BY_FIELD: tuple[tuple[str, PostError], ...] = (
     ("Segment_ID", "bad-segment-id"),
     ("Status", "bad-status"),
@@ -49,7 +51,7 @@ def fit_user(user: Any) -> WireUser:
     if not isinstance(user, dict):
         raise Refused("bad-user", "", "a user must be a JSON object")
     try:
-        wire = msgspec.convert(user, WireUser)
+        wire = msgspec.convert(_known(user), WireUser)
         msgspec.json.encode(wire)
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$")
@@ -58,6 +60,19 @@ def fit_user(user: Any) -> WireUser:
     except UnicodeError:
         raise Refused("bad-text", "", "a string of this user is not valid Unicode (UTF-8)") from None
     return wire
+
+
+def _known(user: dict[str, Any]) -> dict[str, Any]:
+    # The name of a field that is not read may be no valid Unicode; that spoils nothing.
+    kept = {name: user[name] for name in _USER_FIELDS if name in user}
+    if isinstance(segments := kept.get("Segments"), list):
+        kept["Segments"] = [
+            {name: segment[name] for name in _SEGMENT_FIELDS if name in segment}
+            if isinstance(segment, dict)
+            else segment
+            for segment in segments
+        ]
+    return kept
 
 
 def fit_head(message: dict[str, Any]) -> WireHead:

@@ -44,8 +44,12 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     def configuration(self) -> dict[str, str]:
         """Return the topic's settings in Kafka's own names."""
         retention = {} if self.retention_ms is None else {"retention.ms": str(self.retention_ms)}
-        return {"cleanup.policy": self.cleanup, **retention, **dict(self.settings)}
+        limit = {"max.message.bytes": str(MESSAGE_MAX_BYTES)}
+        return {"cleanup.policy": self.cleanup, **limit, **retention, **dict(self.settings)}
 
+
+MESSAGE_MAX_BYTES = 32 << 20
+"""Of every topic and producer: the largest body accepted (8 MiB), as the larger JSON event that it becomes."""
 
 _COMPACTED = (
     # Readers that were away for up to 7 days still see every tombstone.

@@ -196,6 +196,12 @@ def test_unknown_fields_are_ignored_whatever_they_hold() -> None:
     assert both_ways(body(entry, note={"Users": 1})) == plain
 
 
+@pytest.mark.parametrize("broken", [b"\\ud800", b"\xff"])
+def test_unknown_field_whose_name_is_not_unicode_is_ignored(broken: bytes) -> None:
+    text = body(user(Segments=[{**segment(), "@": "@"}], **{"@": "@"}), **{"@": "@"})
+    assert both_ways(text.replace(b"@", broken)) == both_ways(body(user()))
+
+
 def test_partner_without_a_data_source() -> None:
     assert both_ways(body(user(DataPartner_UUID="a|b"))).users[0].partner == Partner("a|b", None)
 
