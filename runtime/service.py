@@ -5,9 +5,11 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
+
+_READY_POLL_S = 0.02
 
 
 class StopSignal:
@@ -38,6 +40,26 @@ class StopSignal:
     def wait(self, timeout_s: float) -> bool:
         """Wait up to `timeout_s` for the stop; return whether it was asked for."""
         return self._event.wait(timeout_s)
+
+
+class ReadyFile:
+    """A ready file that is written as soon as the service says that it is ready."""
+
+    def __init__(self, path: Path, urls: Mapping[str, str], bootstrap_servers: str) -> None:
+        """Write `urls` and `bootstrap_servers` to `path`, later."""
+        self._path = path
+        self._urls = dict(urls)
+        self._bootstrap_servers = bootstrap_servers
+
+    def when(self, not_ready: Callable[[], str | None], stop: StopSignal) -> None:
+        """Write it, from a thread of its own, when `not_ready` returns None."""
+        threading.Thread(target=self._wait, args=(not_ready, stop), name="ready-file", daemon=True).start()
+
+    def _wait(self, not_ready: Callable[[], str | None], stop: StopSignal) -> None:
+        while not_ready() is not None:
+            if stop.wait(_READY_POLL_S):
+                return
+        write_ready_file(self._path, self._urls, self._bootstrap_servers)
 
 
 def write_ready_file(path: Path, urls: Mapping[str, str], bootstrap_servers: str) -> None:

@@ -41,7 +41,7 @@ class SourceSettings(_Section):
     """One sending account: `POST /v1/aam/{name}`."""
 
     allow_unauthenticated: bool = Field(False, description="accept messages without any authentication")
-    max_body_bytes: int = Field(1_048_576, ge=1024, le=64 << 20, description="as received, and inflated")
+    max_body_bytes: int = Field(1_048_576, ge=1024, le=8 << 20, description="as received, and inflated")
 
 
 class IngestSettings(_Section):

@@ -5,14 +5,12 @@ from schemas.event import Partner
 MAX_PARTNERS = 1000
 
 
-def add_partner(partners: list[Partner], partner: Partner) -> bool:
-    """Remember a partner ID, the oldest going where there are too many; return whether it was new.
+def with_partner(partners: list[Partner], partner: Partner) -> list[Partner]:
+    """Return the partner IDs with one more, the oldest gone where there are too many.
 
-    An ID seen again keeps its place: first in, first out.
+    An ID seen again keeps its place (first in, first out), and the same list is returned. The list given stays as
+    it is: what was told before still holds it.
     """
     if partner in partners:
-        return False
-    partners.append(partner)
-    if len(partners) > MAX_PARTNERS:
-        del partners[0]
-    return True
+        return partners
+    return [*partners, partner][-MAX_PARTNERS:]

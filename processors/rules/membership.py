@@ -6,7 +6,7 @@ an older or equal repeat changes nothing; absence never removes. Source: spec §
 
 from processors.rules.departure import expire
 from processors.rules.expiry import DAY_MS, TimeLimits
-from processors.rules.identities import add_partner
+from processors.rules.identities import with_partner
 from processors.rules.state import NEVER, UNKNOWN, Destination, Membership, UserState
 from processors.rules.story import Place, Story
 from schemas.event import SegmentEvent, SegmentStatus
@@ -43,8 +43,11 @@ def _see(story: Story, event: SegmentEvent, limits: TimeLimits) -> None:
         user.seen_day = day
         user.due_at = min(user.due_at, limits.inactive_at(day))
         story.stored = True
-    if event.partner is not None and add_partner(user.partners, event.partner):
-        story.stored = True
+    if event.partner is not None:
+        partners = with_partner(user.partners, event.partner)
+        if partners is not user.partners:
+            user.partners = partners
+            story.stored = True
     if event.regions and event.regions != user.regions:
         user.regions = event.regions
         story.stored = True

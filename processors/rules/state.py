@@ -44,7 +44,7 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     """All that is known of a user.
 
     `offset`: the last input offset applied. `version`: of the last thing published, a hybrid clock (at least the epoch
-    ms of its cause), so that it rises even across a removal of the state. `seen_day`: days since the epoch, 0: not seen.
+    ms of its cause), so that it rises even across a removal of the state. `seen_day`: days since the epoch, 0: never.
     `due_at`: nothing is due before (a lower bound). `removed_at`: what was received or verified until then is ignored.
     """
 

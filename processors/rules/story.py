@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from processors.rules.state import UNKNOWN, Membership, UserState
-from schemas.event import Origin, Partner
+from schemas.event import Origin
 from schemas.membership import Cause, Previous, SegmentMembership, SegmentMembershipChange
 
 
@@ -26,14 +26,6 @@ class Story:
         self.rows: list[SegmentMembership] = []
         self.changes: list[SegmentMembershipChange] = []
         self.stored = False
-        self._partners: list[Partner] | None = None
-
-    @property
-    def partners(self) -> list[Partner]:
-        """Every partner ID synced to the user, as of the first telling."""
-        if self._partners is None:
-            self._partners = list(self.user.partners)
-        return self._partners
 
     def turn(
         self, place: Place, *, active: bool, since: int, cause: Cause, version: int, changed_at: int,
@@ -58,7 +50,7 @@ class Story:
                 verified_at=membership.verified_at,
                 expires_at=expires_at,
                 cause=cause,
-                partners=self.partners,
+                partners=self.user.partners,
                 regions=self.user.regions,
                 version=version,
                 change="ENTERED" if active else "EXITED",
@@ -83,7 +75,7 @@ class Story:
                 verified_at=membership.verified_at,
                 expires_at=expires_at,
                 cause=cause,
-                partners=self.partners,
+                partners=self.user.partners,
                 regions=self.user.regions,
                 version=version,
             )

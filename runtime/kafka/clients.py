@@ -8,7 +8,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from runtime.errors import ConfigurationError, UnreachableKafkaError
-from runtime.settings import KafkaSettings
+from runtime.settings import KafkaSettings, ProcessorSettings
+from schemas.topics import MESSAGE_MAX_BYTES
 
 Config = dict[str, Any]
 OnError = Callable[[KafkaError], None]
@@ -51,6 +52,7 @@ def producer_config(kafka: KafkaSettings, *, linger_ms: float, on_error: OnError
         "acks": "all",
         "partitioner": "murmur2_random",
         "linger.ms": linger_ms,
+        "message.max.bytes": MESSAGE_MAX_BYTES,
         "error_cb": on_error,
     }
 
@@ -70,6 +72,30 @@ def consumer_config(kafka: KafkaSettings, *, group_id: str | None = None, on_err
         # With the default of 1 s a bulk read stalls each time the local queue is full.
         "fetch.queue.backoff.ms": 10,
         "error_cb": on_error,
+    }
+
+
+def processor_consumer_config(kafka: KafkaSettings, processor: ProcessorSettings, group_id: str) -> Config:
+    """Return the configuration of a processor's consumer: a static member, rebalanced incrementally.
+
+    A static member (KIP-345) that was killed gets its partitions back at once when it returns under the same ordinal.
+    """
+    group: Config = {"group.protocol": processor.group_protocol, "group.instance.id": f"{group_id}-{processor.ordinal}"}
+    if processor.group_protocol == "classic":
+        group["partition.assignment.strategy"] = "cooperative-sticky"
+        group["session.timeout.ms"] = processor.session_timeout_ms
+    return {**consumer_config(kafka, group_id=group_id), **group}
+
+
+def transactional_config(kafka: KafkaSettings, processor: ProcessorSettings, transactional_id: str) -> Config:
+    """Return the configuration of a processor's producer; its queue holds a whole transaction."""
+    return {
+        **producer_config(kafka, linger_ms=5),
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": processor.transaction_timeout_ms,
+        "compression.type": "lz4",
+        "queue.buffering.max.messages": 1_000_000,
+        "queue.buffering.max.kbytes": 1 << 20,
     }
 
 

@@ -1,0 +1,143 @@
+"""Membership: events and timers in; rows, changes and dead letters out."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+
+import msgspec
+
+from processors.rules.departure import expire
+from processors.rules.expiry import TimeLimits
+from processors.rules.membership import apply_event
+from processors.rules.state import UserState, decode_state, encode_state
+from processors.rules.story import Story
+from runtime import metrics
+from runtime.dead_letters import dead_letter
+from runtime.processor import InputRecord, OutputRecord
+from runtime.state.store import Timer, data_key, split_data_key
+from runtime.state.table import Codec, StateTable
+from schemas import headers
+from schemas.avro_rows import MembershipEncoder
+from schemas.event import SegmentEvent, decode_event
+from schemas.membership import SegmentMembership, SegmentMembershipChange
+from schemas.topics import TopicNames
+
+STAGE = "membership"
+_TIMERS_PER_TURN = 2_000
+
+STATE_CODEC: Codec[UserState] = Codec(
+    encode=encode_state,
+    decode=decode_state,
+    new=UserState,
+    due_ms=lambda user: user.due_at,
+    offset=lambda user: user.offset,
+)
+
+
+class Membership:
+    """Hosts the rules of membership over a table of users."""
+
+    def __init__(self, names: TopicNames, limits: TimeLimits, table: StateTable[UserState]) -> None:
+        """Publish to the topics of `names`."""
+        self._names = names
+        self._limits = limits
+        self._table = table
+        self._encoder = MembershipEncoder()
+        self._changes: Counter[tuple[str, str]] = Counter()
+        self._dead: Counter[str] = Counter()
+
+    def process(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
+        """Apply each event to its user."""
+        outputs: list[OutputRecord] = []
+        events = [(record, self._event(record, outputs)) for record in records]
+        known = [(record, event) for record, event in events if event is not None]
+        keys = [data_key(record.partition, event.aam_uuid.encode()) for record, event in known]
+        self._table.load(keys)
+        for key, (record, event) in zip(keys, known, strict=True):
+            user = self._table[key]
+            if record.offset <= user.offset:
+                continue
+            story = apply_event(user, event, self._limits)
+            if story.stored:
+                user.offset = record.offset
+                self._tell(key, record.partition, story, outputs)
+        return outputs
+
+    def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
+        """Let happen what is due; a budget keeps one turn short, the rest follows in the next."""
+        due = list(islice(self._due(now_ms, partitions), _TIMERS_PER_TURN))
+        self._table.load(timer.key for timer in due)
+        outputs: list[OutputRecord] = []
+        for timer in due:
+            self._table.fired(timer)
+            user = self._table[timer.key]
+            if user.due_at > now_ms:
+                continue  # armed again for later, under another timer
+            partition, key = split_data_key(timer.key)
+            story = Story(user, key.decode())
+            expire(story, now_ms, self._limits)
+            self._tell(timer.key, partition, story, outputs)
+        return outputs
+
+    def committed(self) -> None:
+        """Count what is now published."""
+        for (change, cause), count in self._changes.items():
+            metrics.MEMBERSHIP_CHANGES.labels(change=change, cause=cause).inc(count)
+        for error, count in self._dead.items():
+            metrics.DEAD_LETTERS.labels(stage=STAGE, error=error).inc(count)
+        self.aborted()
+
+    def aborted(self) -> None:
+        """Forget the counts."""
+        self._changes.clear()
+        self._dead.clear()
+
+    def _due(self, now_ms: int, partitions: Collection[int]) -> Iterator[Timer]:
+        for partition in sorted(partitions):
+            yield from self._table.store.due(partition, now_ms)
+
+    def _event(self, record: InputRecord, outputs: list[OutputRecord]) -> SegmentEvent | None:
+        """Decode a record; what is not an event goes to the dead letters, another kind of event is passed over."""
+        try:
+            return decode_event(record.value or b"")
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            self._dead["malformed-event"] += 1
+            outputs.append(
+                dead_letter(
+                    self._names.dead_letters,
+                    stage=STAGE,
+                    error="malformed-event",
+                    reason=str(error),
+                    source=headers.header_text(record.headers, headers.SOURCE),
+                    key=record.key,
+                    value=record.value,
+                    origin=(self._names.segment_events, record.partition, record.offset),
+                )
+            )
+            return None
+
+    def _tell(self, key: bytes, partition: int, story: Story, outputs: list[OutputRecord]) -> None:
+        self._table.changed(key)
+        if not story.rows:
+            return
+        uuid = story.aam_uuid.encode()
+        for change in story.changes:
+            value = self._change(change)
+            outputs.append(OutputRecord(self._names.segment_membership_changes, partition, uuid, value))
+            self._changes[change.change, change.cause] += 1
+        for row in story.rows:
+            row_key, body = self._body(row)
+            outputs.append(OutputRecord(self._names.segment_membership, partition, row_key, self._encoder.row(body)))
+
+    def _change(self, change: SegmentMembershipChange) -> bytes:
+        _, body = self._body(change)
+        return self._encoder.change(body, change.change, change.previous, change.changed_at, change.origin)
+
+    def _body(self, row: SegmentMembership | SegmentMembershipChange) -> tuple[bytes, bytes]:
+        encoder = self._encoder
+        lists = encoder.user_lists(row.partners, row.regions)
+        key = encoder.key(encoder.user_prefix(row.client_id, row.destination_id, row.aam_uuid), row.segment_id)
+        body = encoder.body(
+            key, row.status, row.since, row.verified_at, row.expires_at, row.cause, lists, row.version
+        )  # fmt: skip
+        return key, body

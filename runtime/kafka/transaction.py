@@ -1,0 +1,144 @@
+"""One transactional producer, replaced where nobody can say what became of its transaction.
+
+librdkafka has no KIP-890: after a commit or abort that timed out or met a coordinator failure, only a new epoch makes
+the outcome certain. Source: KIP-98, KIP-447; design, *Membership*, points 6 to 8.
+"""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+
+from runtime.errors import SegwireError
+from runtime.processor import OutputRecord
+
+_log = structlog.get_logger()
+
+_FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001
+
+
+class TransactionAborted(Exception):  # noqa: N818 - an outcome, not an error
+    """The transaction did not happen: its input comes again."""
+
+
+class OutcomeUnknown(Exception):  # noqa: N818 - an outcome, not an error
+    """Nobody knows whether the commit happened: replace the producer, then ask for the committed offsets."""
+
+
+class FencedError(SegwireError):
+    """Another process has taken over the transactional ID."""
+
+
+class TransactionalProducer:
+    """Begins, fills and ends transactions; blocks in every call but `produce`."""
+
+    def __init__(self, make: Callable[[], Producer], transactional_id: str, timeout_s: float) -> None:
+        """End whatever a predecessor of the same ID left open, and be ready to begin.
+
+        Raises:
+            KafkaException: the coordinator could not be reached within `timeout_s`.
+        """
+        self._make = make
+        self._id = transactional_id
+        self._timeout_s = timeout_s
+        self._producer = self._initialised()
+        self.open = False
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self._producer.begin_transaction()
+        self.open = True
+
+    def produce(
+        self, record: OutputRecord, on_delivery: Callable[[KafkaError | None, object], None] | None = None
+    ) -> None:
+        """Add a record; waits while the local queue is full.
+
+        Raises:
+            TransactionAborted: the broker did not take what is queued in time.
+        """
+        deadline_s = time.monotonic() + self._timeout_s
+        while True:
+            try:
+                self._producer.produce(
+                    record.topic, record.value, record.key, record.partition,
+                    on_delivery=on_delivery, headers=record.headers,  # type: ignore[arg-type]
+                )  # fmt: skip
+            except BufferError:
+                if time.monotonic() > deadline_s:
+                    raise TransactionAborted("the producer's queue stayed full") from None
+                self._producer.poll(0.05)
+            except KafkaException as error:
+                raise self._sorted(error) from error
+            else:
+                return
+
+    def poll(self) -> None:
+        """Serve delivery reports."""
+        self._producer.poll(0)
+
+    def commit(self, offsets: list[TopicPartition], group_metadata: object) -> None:
+        """Commit the transaction with the input offsets.
+
+        Raises:
+            TransactionAborted: it has to be aborted.
+            OutcomeUnknown: it may have happened.
+            FencedError: another process has the transactional ID.
+        """
+        deadline_s = time.monotonic() + self._timeout_s
+        self._until(
+            deadline_s, lambda left_s: self._producer.send_offsets_to_transaction(offsets, group_metadata, left_s)
+        )
+        self._until(deadline_s, self._producer.commit_transaction)
+        self.open = False
+
+    def abort(self) -> None:
+        """Abort the transaction; where that cannot be had in time, a new producer's first act ends it.
+
+        Raises:
+            FencedError: another process has the transactional ID.
+        """
+        self.open = False
+        try:
+            self._until(time.monotonic() + self._timeout_s, self._producer.abort_transaction)
+        except (TransactionAborted, OutcomeUnknown):
+            self.replace()
+
+    def replace(self) -> None:
+        """Take a new producer: its new epoch fences the old one, and ends what was open or half committed."""
+        _log.warning("producer_replaced", transactional_id=self._id)
+        self._producer.purge()
+        self._producer = self._initialised()
+        self.open = False
+
+    def _initialised(self) -> Producer:
+        producer = self._make()
+        deadline_s = time.monotonic() + max(60.0, 2 * self._timeout_s)
+        self._until(deadline_s, producer.init_transactions)
+        return producer
+
+    def _until(self, deadline_s: float, call: Callable[[float], object]) -> None:
+        """Repeat a call that may be resumed, until it succeeds or the deadline."""
+        while True:
+            left_s = deadline_s - time.monotonic()
+            try:
+                call(max(left_s, 0.001))
+            except KafkaException as error:
+                if left_s > 0 and error.args[0].retriable() and not error.args[0].txn_requires_abort():
+                    continue
+                raise self._sorted(error) from error
+            else:
+                return
+
+    def _sorted(self, error: KafkaException) -> Exception:
+        """Return what the loop has to do about an error."""
+        cause: KafkaError = error.args[0]
+        if cause.code() in _FENCED:
+            return FencedError(
+                f"transactional.id {self._id}: another process has taken it over ({cause.str()}); give each replica "
+                "its own ordinal, or see that the old one is gone"
+            )
+        if cause.txn_requires_abort():
+            return TransactionAborted(cause.str())
+        return OutcomeUnknown(cause.str())

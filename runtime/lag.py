@@ -1,0 +1,46 @@
+"""How far a processor is behind, in records and in seconds."""
+
+from collections.abc import Iterable, Mapping
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from runtime import metrics
+from runtime.clock import Clock
+
+_REFRESH_S = 1.0
+
+
+class LagMeter:
+    """Sets the lag metrics, at most once a second, from what the consumer already knows."""
+
+    def __init__(self, consumer: Consumer, topic: str, clock: Clock, processor: str) -> None:
+        """Measure against the ends that the consumer's fetches report."""
+        self._consumer = consumer
+        self._topic = topic
+        self._clock = clock
+        self._records = metrics.LAG_RECORDS.labels(processor=processor)
+        self._seconds = metrics.LAG_SECONDS.labels(processor=processor)
+        self._refreshed_s = 0.0
+        self._last_timestamp_ms = 0
+
+    def processed(self, timestamp_ms: int) -> None:
+        """Note the timestamp of the last processed record."""
+        self._last_timestamp_ms = timestamp_ms
+
+    def refresh(self, partitions: Iterable[int], next_offsets: Mapping[int, int]) -> None:
+        """Set the metrics from the next offset of each partition."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._refreshed_s < _REFRESH_S:
+            return
+        self._refreshed_s = now_s
+        behind = sum(self._behind(partition, next_offsets.get(partition, 0)) for partition in partitions)
+        self._records.set(behind)
+        late_ms = self._clock.now_ms() - self._last_timestamp_ms if behind and self._last_timestamp_ms else 0
+        self._seconds.set(max(0, late_ms) / 1000)
+
+    def _behind(self, partition: int, next_offset: int) -> int:
+        try:
+            low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
+        except KafkaException:
+            return 0
+        return max(0, high - max(next_offset, low)) if high >= 0 else 0

@@ -1,0 +1,290 @@
+"""The loop that hosts a processor: fetch, process, and commit outputs, offsets and state in one transaction.
+
+Invariants: I1 the local store holds nothing that is not committed; I2 offsets, outputs, state and dead letters share
+one transaction; I3 one writer per partition, by the group's generation in each commit. Source: design, *Membership*;
+KIP-447.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from runtime import metrics
+from runtime.clock import Clock
+from runtime.errors import InvariantError
+from runtime.kafka.transaction import OutcomeUnknown, TransactionAborted, TransactionalProducer
+from runtime.lag import LagMeter
+from runtime.processor import InputRecord, OutputRecord, Processor
+from runtime.service import StopSignal
+from runtime.settings import ProcessorSettings
+from runtime.state.durable import DurableState
+
+_log = structlog.get_logger()
+
+_IDLE_FETCH_S = 0.1
+_FETCH_S = 0.05
+_PUNCTUATE_S = 1.0
+_COMMITTED_TIMEOUT_S = 30.0
+_POLL_EVERY_RECORDS = 1024
+
+
+class TransactionLoop:
+    """Runs one processor over one input topic in one thread."""
+
+    def __init__(
+        self, *, name: str, topic: str, settings: ProcessorSettings, consumer: Consumer,
+        producer: TransactionalProducer, processor: Processor, state: DurableState[Any] | None, clock: Clock,
+    ) -> None:  # fmt: skip
+        """Host `processor`; without `state` it keeps nothing between records."""
+        self._labels = {"processor": name}
+        self._topic = topic
+        self._settings = settings
+        self._consumer = consumer
+        self._producer = producer
+        self._processor = processor
+        self._state = state
+        self._clock = clock
+        self._lag = LagMeter(consumer, topic, clock, name)
+        self._assigned: set[int] = set()
+        self._joined = False
+        self._rewound: set[int] = set()  # rolled back while a batch was being fetched
+        self._next: dict[int, int] = {}  # partition -> next offset, processed or committed
+        self._first: dict[int, int] = {}  # partition -> first offset of the open transaction
+        self._records = 0
+        self._outputs: dict[str, int] = {}
+        self._opened_s = 0.0
+        self._punctuated_s = 0.0
+        self._failure: Exception | None = None
+
+    def not_ready(self) -> str | None:
+        """Return None when every assigned partition is being processed, else what is missing."""
+        if not self._joined:
+            return "waiting for the group to assign partitions"
+        if self._state is not None and self._state.restoring():
+            return "restoring state from the changelog"
+        return None
+
+    def run(self, stop: StopSignal) -> None:
+        """Process until `stop` is set; then commit what is open and leave.
+
+        Raises:
+            SegwireError: fenced by another process, a torn transaction.
+            KafkaException: an error that only a restart can mend.
+        """
+        self._consumer.subscribe(
+            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+        try:
+            while not stop.is_set():
+                self._step()
+            if self._producer.open:
+                self._commit()
+        finally:
+            if self._producer.open:
+                self._abandon()
+            self._consumer.close()
+
+    def _step(self) -> None:
+        self._resume_restored()
+        self._rewound.clear()
+        messages = self._consumer.consume(
+            self._settings.batch_records, _FETCH_S if self._producer.open else _IDLE_FETCH_S
+        )
+        if self._failure is not None:
+            raise self._failure
+        try:
+            self._process([record for record in map(self._record, messages) if record is not None])
+            self._punctuate()
+            if self._commit_is_due():
+                self._commit()
+        except TransactionAborted as aborted:
+            self._roll_back(str(aborted))
+        self._lag.refresh(self._assigned, self._next)
+
+    def _record(self, message: Message) -> InputRecord | None:
+        error = message.error()
+        if error is not None:
+            if error.fatal():
+                raise KafkaException(error)
+            _log.warning("fetch_error", code=error.name(), detail=error.str())
+            return None
+        partition, offset = message.partition(), message.offset()
+        if partition is None or offset is None or partition not in self._assigned or partition in self._rewound:
+            return None
+        if self._state is not None and partition not in self._state.active:
+            raise InvariantError(
+                f"partition {partition}: a record came at offset {offset} before its state was restored"
+            )
+        return InputRecord(partition, offset, message.key(), message.value(), message.headers(), message.timestamp()[1])  # type: ignore[arg-type]
+
+    def _process(self, records: Sequence[InputRecord]) -> None:
+        if not records:
+            return
+        self._open()
+        for record in records:
+            self._first.setdefault(record.partition, record.offset)
+            self._next[record.partition] = record.offset + 1
+        self._lag.processed(records[-1].timestamp_ms)
+        self._produce(self._processor.process(records))
+        self._records += len(records)
+
+    def _punctuate(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s - self._punctuated_s < _PUNCTUATE_S:
+            return
+        self._punctuated_s = now_s
+        active = self._assigned if self._state is None else self._state.active & self._assigned
+        # A commit without an input offset would not be fenced by the group's generation (I3).
+        partitions = [partition for partition in active if partition in self._next]
+        if not partitions:
+            return
+        outputs = self._processor.punctuate(self._clock.now_ms(), partitions)
+        if outputs:
+            self._open()
+            for partition in partitions:
+                self._first.setdefault(partition, self._next[partition])
+            self._produce(outputs)
+
+    def _open(self) -> None:
+        if not self._producer.open:
+            self._producer.begin()
+            self._opened_s = self._clock.monotonic_s()
+
+    def _produce(self, outputs: Iterable[OutputRecord]) -> None:
+        for count, output in enumerate(outputs, 1):
+            self._producer.produce(output)
+            self._outputs[output.topic] = self._outputs.get(output.topic, 0) + 1
+            if count % _POLL_EVERY_RECORDS == 0:
+                self._producer.poll()
+
+    def _commit_is_due(self) -> bool:
+        if not self._producer.open:
+            return False
+        open_ms = (self._clock.monotonic_s() - self._opened_s) * 1000
+        return open_ms >= self._settings.commit_interval_ms or self._records >= self._settings.max_transaction_records
+
+    def _commit(self) -> None:
+        """Commit what is open; where the outcome is uncertain, find out what it was."""
+        # The token in the offsets' metadata tells later whether this very transaction was committed.
+        token = uuid.uuid4().hex
+        offsets = [TopicPartition(self._topic, p, self._next[p], token) for p in sorted(self._first)]
+        began_s = self._clock.monotonic_s()
+        try:
+            if self._state is not None:
+                self._state.write_changelog(self._producer)
+            self._producer.commit(offsets, self._consumer.consumer_group_metadata())
+        except TransactionAborted as aborted:
+            self._roll_back(str(aborted))
+            return
+        except OutcomeUnknown as unknown:
+            _log.warning("commit_outcome_unknown", detail=str(unknown))
+            self._producer.replace()
+            metrics.PRODUCERS_REPLACED.labels(**self._labels).inc()
+            if not self._was_committed(offsets, token):
+                self._roll_back(str(unknown))
+                return
+        metrics.COMMIT_SECONDS.labels(**self._labels).observe(self._clock.monotonic_s() - began_s)
+        self._settle()
+
+    def _was_committed(self, offsets: list[TopicPartition], token: str) -> bool:
+        asked = [TopicPartition(self._topic, tp.partition) for tp in offsets]
+        return any(tp.metadata == token for tp in self._consumer.committed(asked, _COMMITTED_TIMEOUT_S))
+
+    def _settle(self) -> None:
+        """The transaction is committed: store its state, count it."""
+        if self._state is not None:
+            self._state.committed()
+        self._processor.committed()
+        metrics.RECORDS_IN.labels(**self._labels).inc(self._records)
+        for topic, count in self._outputs.items():
+            metrics.RECORDS_OUT.labels(topic=topic, **self._labels).inc(count)
+        self._clear()
+
+    def _roll_back(self, reason: str) -> None:
+        """The transaction is aborted: forget it, and fetch its records again."""
+        _log.warning("transaction_aborted", reason=reason, records=self._records)
+        metrics.ABORTS.labels(**self._labels).inc()
+        self._abandon()
+        for partition, offset in self._first.items():
+            if partition in self._assigned:
+                where = TopicPartition(self._topic, partition, offset)
+                self._consumer.pause([where])
+                self._consumer.seek(where)
+                if self._state is None or partition in self._state.active:
+                    self._consumer.resume([where])
+                self._next[partition] = offset
+                self._rewound.add(partition)
+        self._clear()
+
+    def _abandon(self) -> None:
+        """End the transaction without effect."""
+        if self._producer.open:
+            self._producer.abort()
+        if self._state is not None:
+            self._state.aborted()
+        self._processor.aborted()
+
+    def _clear(self) -> None:
+        self._first.clear()
+        self._outputs.clear()
+        self._records = 0
+
+    def _resume_restored(self) -> None:
+        if self._state is None:
+            return
+        restored = self._state.newly_active() & self._assigned
+        if restored:
+            self._consumer.resume([TopicPartition(self._topic, partition) for partition in sorted(restored)])
+            _log.info("partitions_resumed", partitions=sorted(restored))
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        try:
+            self._assign(consumer, partitions)
+        except Exception as error:  # noqa: BLE001 - must not be lost in the client's callback
+            self._failure = error
+
+    def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = [tp.partition for tp in partitions]
+        _log.info("partitions_assigned", partitions=numbers)
+        for found in consumer.committed(partitions, timeout=_COMMITTED_TIMEOUT_S) if partitions else []:
+            if found.offset >= 0:
+                self._next[found.partition] = found.offset
+        consumer.incremental_assign(partitions)
+        self._assigned.update(numbers)
+        if self._state is not None and numbers:
+            consumer.pause(partitions)
+            self._state.assign(numbers)
+        self._joined = True
+        metrics.ASSIGNED.labels(**self._labels).set(len(self._assigned))
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        try:
+            if self._producer.open:
+                self._commit()
+            self._drop(consumer, partitions)
+        except Exception as error:  # noqa: BLE001 - must not be lost in the client's callback
+            self._failure = error
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Another process may already own these: abort, never commit."""
+        try:
+            _log.warning("partitions_lost", partitions=[tp.partition for tp in partitions])
+            if self._producer.open:
+                self._roll_back("partitions lost")
+            self._drop(consumer, partitions)
+        except Exception as error:  # noqa: BLE001 - must not be lost in the client's callback
+            self._failure = error
+
+    def _drop(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = [tp.partition for tp in partitions]
+        _log.info("partitions_revoked", partitions=numbers)
+        if self._state is not None:
+            self._state.revoke(numbers)
+        self._assigned.difference_update(numbers)
+        for number in numbers:
+            self._next.pop(number, None)
+        consumer.incremental_unassign(partitions)
+        metrics.ASSIGNED.labels(**self._labels).set(len(self._assigned))

@@ -1,0 +1,43 @@
+"""What a processor is: records in, records out. It never sees Kafka, the clock or the transaction that it runs in."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, Protocol
+
+RecordHeaders = list[tuple[str, bytes]]
+
+
+class InputRecord(NamedTuple):
+    """A record to process; `timestamp_ms` is the record's own, epoch ms."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | str | None]] | None
+    timestamp_ms: int
+
+
+class OutputRecord(NamedTuple):
+    """A record to publish. `partition` -1: by the key's murmur2 hash. A `value` of None is a tombstone."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: RecordHeaders | None = None
+
+
+class Processor(Protocol):
+    """Decides what follows from records and from time, inside a transaction that may be aborted and run again."""
+
+    def process(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
+        """Process records in order; a record that cannot be processed becomes a dead letter among the outputs."""
+
+    def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
+        """Let happen what is due by `now_ms` in these partitions; also called where no records come."""
+
+    def committed(self) -> None:
+        """Count what the transaction did: it is done for good."""
+
+    def aborted(self) -> None:
+        """Forget what the transaction did: its records come again."""

@@ -1,0 +1,65 @@
+"""What has to be known of a changelog and its group before a partition can be restored."""
+
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, IsolationLevel, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from runtime.state.store import Checkpoint
+
+_TIMEOUT_S = 30.0
+_EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+_LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+
+
+class Extent(NamedTuple):
+    """A changelog partition: its first offset, and its end with open transactions counted in."""
+
+    start: int
+    end: int
+
+
+class Changelog(NamedTuple):
+    """A changelog topic as the cluster has it now."""
+
+    cluster_id: str
+    topic: str
+    partitions: int
+    delete_retention_ms: int
+
+    def checkpoint(self, offset: int, now_ms: int) -> Checkpoint:
+        """Return the checkpoint that says: the store holds this changelog below `offset`."""
+        return Checkpoint(self.cluster_id, self.topic, self.partitions, offset, now_ms)
+
+
+def extents(admin: AdminClient, topic: str, partitions: list[int]) -> dict[int, Extent]:
+    """Ask for the extent of each partition; the end is READ_UNCOMMITTED, or a commit in progress would be missed."""
+    where = [TopicPartition(topic, partition) for partition in partitions]
+    first = admin.list_offsets(dict.fromkeys(where, _EARLIEST), request_timeout=_TIMEOUT_S)
+    last = admin.list_offsets(
+        dict.fromkeys(where, _LATEST),
+        isolation_level=IsolationLevel.READ_UNCOMMITTED,
+        request_timeout=_TIMEOUT_S,
+    )
+    starts = {tp.partition: future.result(_TIMEOUT_S).offset for tp, future in first.items()}
+    ends = {tp.partition: future.result(_TIMEOUT_S).offset for tp, future in last.items()}
+    return {partition: Extent(starts[partition], ends[partition]) for partition in partitions}
+
+
+def committed_offsets(consumer: Consumer, topic: str, partitions: list[int]) -> dict[int, int | None]:
+    """Return the group's committed input offsets, None where it has none; open transactions are waited for."""
+    found = consumer.committed([TopicPartition(topic, partition) for partition in partitions], timeout=_TIMEOUT_S)
+    return {tp.partition: tp.offset if tp.offset >= 0 else None for tp in found}
+
+
+def usable(checkpoint: Checkpoint | None, changelog: Changelog, extent: Extent, now_ms: int) -> bool:
+    """Tell whether a local checkpoint may be gone on from, else the partition is wiped and rebuilt.
+
+    Not where the cluster, topic or partition count differs, where the checkpoint lies outside the log, or where it is
+    older than half of `delete.retention.ms`: tombstones may be compacted away that would have deleted users here.
+    """
+    if checkpoint is None:
+        return False
+    same = (checkpoint.cluster_id, checkpoint.topic, checkpoint.partitions) == changelog[:3]
+    within = extent.start <= checkpoint.offset <= extent.end
+    return same and within and now_ms - checkpoint.written_at < changelog.delete_retention_ms // 2

@@ -1,0 +1,242 @@
+"""Restores partitions from the changelog, with a consumer and a thread of its own, while healthy partitions run on.
+
+Source: design, *Membership*, points 2 and 3.
+"""
+
+import threading
+from typing import Generic, TypeVar
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from runtime import metrics
+from runtime.clock import Clock
+from runtime.errors import TornTransactionError
+from runtime.state.changelog import Changelog, Extent, committed_offsets, extents, usable
+from runtime.state.store import StateStore, Timer, Writes, data_key
+from runtime.state.table import NO_TIMER, Codec
+
+V = TypeVar("V")
+
+_FOLD_RECORDS = 100_000
+_FETCH_RECORDS = 5_000
+_PROGRESS_S = 5.0
+
+_log = structlog.get_logger()
+
+
+class _Partition:
+    """One partition being restored; `position` is the next changelog offset, `latest` the last value per key."""
+
+    def __init__(self, extent: Extent, position: int, committed: int | None) -> None:
+        self.extent = extent
+        self.position = position
+        self.committed = committed
+        self.latest: dict[bytes, bytes | None] = {}
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.extent.end - self.position)
+
+
+class Restorer(Generic[V]):
+    """Takes partitions, and gives them back when their state is that of the changelog."""
+
+    def __init__(
+        self, *, consumer: Consumer, admin: AdminClient, changelog: Changelog, input_topic: str, store: StateStore,
+        codec: Codec[V], clock: Clock, processor: str,
+    ) -> None:  # fmt: skip
+        """Read with `consumer`: of the processor's group, but only ever assigned by hand."""
+        self._consumer = consumer
+        self._admin = admin
+        self._changelog = changelog
+        self._input_topic = input_topic
+        self._store = store
+        self._codec = codec
+        self._clock = clock
+        self._labels = {"processor": processor}
+        self._lock = threading.Condition()
+        self._wanted: set[int] = set()
+        self._done: set[int] = set()
+        self._failure: BaseException | None = None
+        self._closed = False
+        self._active: dict[int, _Partition] = {}
+        self._told_at_s = 0.0
+        self._thread = threading.Thread(target=self._run, name="restore", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def submit(self, partitions: list[int]) -> None:
+        """Restore these partitions, too."""
+        with self._lock:
+            self._wanted.update(partitions)
+            self._lock.notify()
+
+    def withdraw(self, partitions: list[int]) -> None:
+        """These partitions are no longer ours; returns when nothing of them is written any more."""
+        with self._lock:
+            self._wanted.difference_update(partitions)
+            self._done.difference_update(partitions)
+            while self._failure is None and self._thread.is_alive() and self._active.keys() & set(partitions):
+                self._lock.wait(0.1)
+
+    def restored(self) -> set[int]:
+        """Return, once, the partitions that are ready.
+
+        Raises:
+            BaseException: what made the restore fail.
+        """
+        with self._lock:
+            if self._failure is not None:
+                raise self._failure
+            done, self._done = self._done, set()
+            return done
+
+    def busy(self) -> bool:
+        """Tell whether any partition is still being restored."""
+        with self._lock:
+            return bool(self._wanted)
+
+    def close(self) -> None:
+        """End the thread and its consumer."""
+        with self._lock:
+            self._closed = True
+            self._lock.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._consumer.close()
+
+    def _run(self) -> None:
+        try:
+            while self._wait_for_work():
+                self._admit()
+                self._read()
+                self._finish()
+        except BaseException as error:  # noqa: BLE001 - handed to the loop, which ends the service with it
+            with self._lock:
+                self._failure = error
+                self._lock.notify_all()
+
+    def _wait_for_work(self) -> bool:
+        with self._lock:
+            while not self._closed and not self._wanted and not self._active:
+                self._lock.wait()
+            return not self._closed
+
+    def _admit(self) -> None:
+        """Begin what is newly wanted, drop what no longer is."""
+        with self._lock:
+            new = sorted(self._wanted - self._active.keys())
+            gone = sorted(self._active.keys() - self._wanted)
+        if gone:
+            self._consumer.incremental_unassign([TopicPartition(self._changelog.topic, p) for p in gone])
+            with self._lock:
+                for partition in gone:
+                    del self._active[partition]
+                self._lock.notify_all()
+        if new:
+            self._begin(new)
+
+    def _begin(self, partitions: list[int]) -> None:
+        # Committed offsets first, then the end: the other way round, a commit between the two would look torn.
+        committed = committed_offsets(self._consumer, self._input_topic, partitions)
+        bounds = extents(self._admin, self._changelog.topic, partitions)
+        assignment = []
+        for partition in partitions:
+            position = self._start(partition, bounds[partition])
+            self._active[partition] = _Partition(bounds[partition], position, committed[partition])
+            assignment.append(TopicPartition(self._changelog.topic, partition, position))
+        self._consumer.incremental_assign(assignment)
+        _log.info("restore_started", partitions=partitions, remaining_records=self._remaining())
+
+    def _start(self, partition: int, extent: Extent) -> int:
+        checkpoint = self._store.checkpoint(partition)
+        if checkpoint is not None and usable(checkpoint, self._changelog, extent, self._clock.now_ms()):
+            return checkpoint.offset
+        if checkpoint is not None:
+            _log.warning("state_rebuilt", partition=partition, checkpoint=checkpoint.offset, log_start=extent.start)
+        self._store.wipe(partition)
+        return extent.start
+
+    def _read(self) -> None:
+        if not any(state.remaining for state in self._active.values()):
+            return
+        messages = self._consumer.consume(_FETCH_RECORDS, 0.1)
+        for message in messages:
+            self._take(message)
+        metrics.RESTORED_RECORDS.labels(**self._labels).inc(len(messages))
+        for partition, state in self._active.items():
+            if len(state.latest) >= _FOLD_RECORDS:
+                self._store_folded(partition, state)
+        self._tell_progress()
+
+    def _take(self, message: Message) -> None:
+        state = self._active.get(message.partition() or 0)
+        offset = message.offset()
+        if state is None or offset is None:
+            return
+        error = message.error()
+        if error is None:
+            key = message.key()
+            if key is not None:
+                state.latest[bytes(key)] = message.value()
+            state.position = offset + 1
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
+            # Past the markers of the last transactions, which are never handed out.
+            state.position = max(state.position, offset)
+        elif error.fatal() or not error.retriable():
+            raise KafkaException(error)
+
+    def _store_folded(self, partition: int, state: _Partition) -> None:
+        """Write the last value per key, in the order of keys, which is quickest for the store."""
+        writes = Writes()
+        for key, value in sorted(state.latest.items()):
+            entry = data_key(partition, key)
+            writes.put(entry, value)
+            if value is not None:
+                self._check_and_arm(partition, state, entry, value, writes)
+        writes.checkpoint(partition, self._changelog.checkpoint(state.position, self._clock.now_ms()))
+        self._store.write(writes)
+        state.latest.clear()
+
+    def _check_and_arm(self, partition: int, state: _Partition, entry: bytes, raw: bytes, writes: Writes) -> None:
+        value = self._codec.decode(raw)
+        offset = self._codec.offset(value)
+        if state.committed is not None and offset >= state.committed:
+            raise TornTransactionError(
+                f"changelog {self._changelog.topic} partition {partition} holds state of input offset {offset}, but "
+                f"the group has committed only {state.committed}: a torn transaction, or the group's offsets were "
+                "reset; set the group's offsets past the state's, or drop the changelog to rebuild it from the input"
+            )
+        due_ms = self._codec.due_ms(value)
+        if due_ms < NO_TIMER:
+            writes.arm(Timer(due_ms, entry))
+
+    def _finish(self) -> None:
+        for partition, state in list(self._active.items()):
+            if state.remaining:
+                continue
+            self._store_folded(partition, state)
+            self._consumer.incremental_unassign([TopicPartition(self._changelog.topic, partition)])
+            with self._lock:
+                del self._active[partition]
+                if partition in self._wanted:
+                    self._wanted.discard(partition)
+                    self._done.add(partition)
+                self._lock.notify_all()
+            _log.info("partition_restored", partition=partition, checkpoint=state.position)
+        metrics.RESTORE_REMAINING.labels(**self._labels).set(self._remaining())
+
+    def _remaining(self) -> int:
+        return sum(state.remaining for state in self._active.values())
+
+    def _tell_progress(self) -> None:
+        remaining = self._remaining()
+        metrics.RESTORE_REMAINING.labels(**self._labels).set(remaining)
+        now_s = self._clock.monotonic_s()
+        if remaining and now_s - self._told_at_s >= _PROGRESS_S:
+            self._told_at_s = now_s
+            _log.info("restore_progress", remaining_records=remaining, partitions=sorted(self._active))
