@@ -75,6 +75,8 @@ def read(text: bytes) -> Post | None:
     result = explode(text, received_at=0, source="dev", topic="aam-posts", partition=0, offset=0)
     for event in result.events:
         assert decode_event(encode_event(event)) == event
+    for finding in result.findings:
+        assert finding.reason.encode()
     return post
 
 
