@@ -94,7 +94,7 @@ def _durable(settings: Settings, names: TopicNames, table: StateTable[UserState]
     admin = admin_client(settings.kafka)
     metadata = admin.list_topics(names.membership_state, timeout=30)
     changelog = Changelog(
-        cluster_id=metadata.cluster_id,
+        cluster_id=str(metadata.cluster_id),
         topic=names.membership_state,
         partitions=len(metadata.topics[names.membership_state].partitions),
         delete_retention_ms=int(MEMBERSHIP_STATE.configuration()["delete.retention.ms"]),
