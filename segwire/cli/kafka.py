@@ -4,7 +4,6 @@ import json
 import signal
 import time
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -32,8 +31,8 @@ POLL_S = 0.1
 def command(config: Path | None, data_dir: Path | None, port: int | None, ready_file: Path | None) -> None:
     """Run a real Kafka on this machine, until Ctrl-C.
 
-    One broker without Docker, on loopback only. The first start downloads 45 MB into a cache that all projects share; data
-    stay below the data directory, and the next start goes on with them.
+    One broker without Docker, on loopback only. The first start downloads 45 MB into a cache that all projects
+    share; data stay below the data directory, and the next start goes on with them.
     """
     from rich.console import Console
 
@@ -73,5 +72,5 @@ def _watch(kafka: "EmbeddedKafka") -> None:
     raise kafka.died()
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt

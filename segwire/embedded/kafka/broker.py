@@ -59,7 +59,7 @@ class Broker:
             check=False,
         )
         if done.returncode != 0:
-            printed = done.stdout.decode(errors="replace").splitlines()[-SHOWN_LINES:]
+            printed = last_words(done.stdout.decode(errors="replace"))
             raise EmbeddedKafkaError(
                 f"Kafka's data directory {self._storage.data} cannot be formatted (exit code {done.returncode}). "
                 "It said:\n" + "\n".join(f"  {line}" for line in printed)
@@ -110,6 +110,8 @@ class Broker:
         return BrokerDiedError(
             f"Kafka ended by itself with exit code {self.poll()}. The last it said (whole: {self._storage.log}):\n"
             + "\n".join(f"  {line}" for line in lines)
+            + "\nMend what it names and start again, or start without these data: "
+            f"mv {self._storage.root} {self._storage.root}.old"
         )
 
     def _write_properties(self, log_dir: Path) -> None:
@@ -151,11 +153,17 @@ def _answers(admin: AdminClient) -> bool:
         return False
 
 
+def last_words(text: str) -> list[str]:
+    """Return the last lines that say something to a person: no stack frames."""
+    lines = (line.rstrip() for line in text.splitlines() if not line.lstrip().startswith(("at ", "... ")))
+    return [line for line in lines if line][-SHOWN_LINES:]
+
+
 def _last_lines(path: Path, start_bytes: int) -> list[str]:
     try:
         with path.open("rb") as file:
             if path.stat().st_size >= start_bytes:  # else it was rotated since
                 file.seek(start_bytes)
-            return file.read().decode(errors="replace").splitlines()[-SHOWN_LINES:]
+            return last_words(file.read().decode(errors="replace"))
     except FileNotFoundError:
         return []

@@ -57,7 +57,7 @@ class TestcontainersKafka:
             EmbeddedKafkaError: testcontainers or Docker is missing, or it does not start.
         """
         try:
-            from docker.errors import DockerException
+            from docker.errors import DockerException  # type: ignore[import-untyped]
             from testcontainers.core.container import DockerContainer
         except ImportError:
             raise EmbeddedKafkaError(
@@ -67,7 +67,9 @@ class TestcontainersKafka:
         self._port = choose_port(self._wanted_port, None)
         self._progress.say(f"Starting the container {IMAGE}")
         try:
-            container = DockerContainer(IMAGE).with_bind_ports(INNER_PORT, (HOST, self._port))
+            container = DockerContainer(IMAGE)
+            # Docker takes an address with the port, though the types of testcontainers do not know it.
+            container.ports[str(INNER_PORT)] = (HOST, self._port)  # type: ignore[assignment]
             for name, value in _settings(self._port).items():
                 container = container.with_env(f"KAFKA_{name.upper().replace('.', '_')}", value)
             self._container = container

@@ -39,9 +39,9 @@ class Holder:
 class DataLock:
     """Locks a data directory until released, and until the broker that inherits `fileno` has ended as well."""
 
-    def __init__(self, path: Path, *, alive: Callable[[int], bool] = psutil.pid_exists) -> None:
+    def __init__(self, path: Path, *, alive: Callable[[int], bool] | None = None) -> None:
         self._path = path
-        self._alive = alive
+        self._alive = alive or is_alive
         self._fd: int | None = None
 
     @property
@@ -83,6 +83,14 @@ class DataLock:
             if time.monotonic() - began >= limit_s:
                 raise _held(self._path.parent, holder)
             time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process still does something: one that only waits to be buried does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def parse_holder(text: str) -> Holder | None:

@@ -24,6 +24,7 @@ def broker_settings(log_dir: Path, client_port: int, controller_port: int) -> di
         "log.dirs": str(log_dir),
         **SINGLE_REPLICA,
         **SMALL,
+        **SHORT_SESSION,
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": "0",
     }
@@ -38,6 +39,10 @@ SINGLE_REPLICA: Mapping[str, str] = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
 }
+
+# After a SIGKILL the broker is taken for alive, and cannot register again, until this session has ended: nine seconds
+# by default. It tells nothing here, where broker and controller are one process and stall together or not at all.
+SHORT_SESSION: Mapping[str, str] = {"broker.session.timeout.ms": "2500", "broker.heartbeat.interval.ms": "500"}
 
 SMALL: Mapping[str, str] = {
     "offsets.topic.num.partitions": "4",

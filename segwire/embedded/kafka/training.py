@@ -1,7 +1,7 @@
 """Makes the start cache, in the background: `python -m segwire.embedded.kafka.training CACHE_DIR`.
 
 A broker of its own is started, used by a producer and a consumer, and stopped, while the Java runtime records what it
-loads; from that it makes the cache. It is a process by itself, at the lowest priority, so that it holds up nothing and
+loads; from that it makes the cache. It is a process by itself, at a low priority, so that it holds up nothing and
 nobody. It takes a quarter of a minute, once per Java runtime.
 """
 
@@ -30,6 +30,8 @@ from segwire.embedded.kafka.storage import Storage
 SCRATCH_PREFIX = ".training-"
 RECORDS = 2000
 LIMIT_S = 60.0
+# A tenth of what others get. With the least there is, it would never end beside a test suite that keeps all cores busy.
+NICENESS = 10
 
 
 def train(cache_dir: Path) -> None:
@@ -104,10 +106,8 @@ def _use(servers: str) -> None:
 
 
 def main() -> None:
-    """Run at the lowest priority; a failure is told by the exit code and the output alone."""
-    os.nice(19)
-    with contextlib.suppress(OSError, AttributeError):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    """Run at a low priority; a failure is told by the exit code and the output alone."""
+    os.nice(NICENESS)
     train(Path(sys.argv[1]))
 
 

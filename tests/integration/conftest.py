@@ -1,0 +1,25 @@
+"""One Kafka for all integration tests of a run, and names of its own for each test."""
+
+import re
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from segwire.embedded.kafka.interface import KafkaServer
+from tests.support.kafka import choose_kafka, running
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """The Kafka that `--kafka` names; started once."""
+    server = choose_kafka(request.config.getoption("--kafka"), tmp_path_factory.mktemp("kafka"))
+    with running(server):
+        yield server
+
+
+@pytest.fixture
+def topic_prefix(request: pytest.FixtureRequest) -> str:
+    """A prefix for topics, groups and transactional IDs that no other test has."""
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:40].strip("-")
+    return f"{name}-{uuid.uuid4().hex[:8]}-"
