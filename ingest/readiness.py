@@ -1,8 +1,8 @@
 """Whether a POST would be answered 200 now, and the wait until the first would."""
 
 from collections.abc import Callable
+from typing import Protocol
 
-from ingest.publisher import KafkaPublisher
 from runtime.clock import Clock
 from runtime.errors import SegwireError, UnreachableKafkaError
 from runtime.service import StopSignal
@@ -11,6 +11,13 @@ from schemas.topics import TopicNames
 
 _ASK_S = 0.5
 _WAIT_S = 10.0
+
+
+class Cluster(Protocol):
+    """What can be asked for its topics."""
+
+    def topics(self, timeout_s: float) -> set[str] | None:
+        """Return the names of the topics, None where no broker answers. Blocks."""
 
 
 class Readiness:
@@ -33,7 +40,7 @@ class Readiness:
         self._reason = lambda: "draining: this process ends"
 
 
-def wait_for_topics(publisher: KafkaPublisher, kafka: KafkaSettings, stop: StopSignal, clock: Clock) -> bool:
+def wait_for_topics(cluster: Cluster, kafka: KafkaSettings, stop: StopSignal, clock: Clock) -> bool:
     """Wait until Kafka knows the topics that are written to; return False where the stop came first. Blocks.
 
     Raises:
@@ -42,7 +49,7 @@ def wait_for_topics(publisher: KafkaPublisher, kafka: KafkaSettings, stop: StopS
     """
     give_up_s = clock.monotonic_s() + _WAIT_S
     while clock.monotonic_s() < give_up_s:
-        topics = publisher.topics(_ASK_S)
+        topics = cluster.topics(_ASK_S)
         if stop.wait(0 if topics is not None else 0.05):
             return False
         if topics is not None:
