@@ -13,13 +13,14 @@ import click
 
 from runtime.clock import SystemClock
 from runtime.errors import ConfigurationError, SegwireError
-from runtime.settings import KafkaSettings
+from runtime.settings import KafkaSettings, Settings
 from segwire.cli.options import config_option, data_dir_option, json_option, read_settings
 from segwire.simulator.model import Model
 from segwire.simulator.plan import DateShape, SimulationPlan, client_id_of_run
 from segwire.simulator.progress import Display
 from segwire.simulator.report import Verified, build_report, report_lines
 from segwire.simulator.tally import Tally
+from segwire.up.lock import UP_FILE, is_held
 
 _EPILOG = """\b
 Examples:
@@ -30,7 +31,7 @@ _CONNECT_S = 3.0
 
 
 @click.command(epilog=_EPILOG, context_settings={"show_default": True})
-@click.option("--url", default="http://127.0.0.1:8080", help="Where ingest listens.")
+@click.option("--url", default=None, help="Where ingest listens.  [default: of the running up, else as configured]")
 @click.option("--source", default="dev", help="The sending account: POST /v1/aam/SOURCE.")
 @click.option("--users", type=click.IntRange(1, 10_000_000), default=1000, help="How many users there are.")
 @click.option("--segments", type=click.IntRange(1, 100_000), default=100, help="How many segments there are.")
@@ -52,7 +53,7 @@ _CONNECT_S = 3.0
 @config_option
 @data_dir_option
 def command(
-    url: str,
+    url: str | None,
     source: str,
     client_id: str | None,
     connections: int,
@@ -70,8 +71,9 @@ def command(
     Real-time messages, batch spikes, repeats, late and contradicting messages, for users of very different activity.
     --verify then follows the published topics until they say what must be true. Exits 1 on any difference.
     """
-    endpoint = _endpoint(url, source)
-    kafka = _kafka(config, data_dir, bootstrap_servers) if verify else None
+    settings = read_settings(config, data_dir)
+    endpoint = _endpoint(url or _ingest_url(settings), source)
+    kafka = _kafka(settings, bootstrap_servers) if verify else None
     if report is not None:
         _check_writable(report)
     plan = _plan(client_id, shape)
@@ -112,12 +114,24 @@ def _endpoint(url: str, source: str) -> str:
     return f"{url.rstrip('/')}/v1/aam/{quote(source, safe='')}"
 
 
-def _kafka(config: Path | None, data_dir: Path | None, bootstrap_servers: str | None) -> KafkaSettings:
+def _ingest_url(settings: Settings) -> str:
+    """Return where the running `up` of the data directory listens, else where the configuration says."""
+    if is_held(data_dir := Path(settings.data_dir)):
+        try:
+            url = json.loads((data_dir / UP_FILE).read_text(encoding="utf-8"))["urls"]["ingest"]
+        except (OSError, ValueError, LookupError, TypeError):
+            pass  # It is starting or ending.
+        else:
+            return str(url)
+    host, port = settings.ingest.host, settings.ingest.port
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _kafka(settings: Settings, bootstrap_servers: str | None) -> KafkaSettings:
     """Find Kafka before anything is sent, so that a long run does not end in a usage error."""
     from runtime.kafka.clients import require_brokers
     from segwire.cli.connection import connected_settings
 
-    settings = read_settings(config, data_dir)
     if bootstrap_servers is None:
         kafka = connected_settings(settings).kafka
     else:

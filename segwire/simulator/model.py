@@ -15,6 +15,7 @@ Key = tuple[str, str, str]
 
 _NUMBER_BITS = 40
 _NUMBER_MASK = (1 << _NUMBER_BITS) - 1
+_NOTHING = (-1, -1)
 
 
 class Expectation(msgspec.Struct, frozen=True, gc=False):
@@ -39,7 +40,8 @@ class Model:
 
     def __init__(self) -> None:
         self._certain: dict[Key, int] = {}
-        self._possible: dict[Key, tuple[int, ...]] = {}
+        # The strongest statement of each status: no other unacknowledged one can make a difference.
+        self._possible: dict[Key, tuple[int, int]] = {}
 
     def acknowledged(self, message: Message) -> None:
         """Take a message that was answered 200: it must count."""
@@ -52,7 +54,9 @@ class Model:
         """Take a message that failed or was never answered: it may count or not."""
         # It counts whole or not at all, so of two statements about one membership only the stronger can decide.
         for key, rank in dict(sorted(_ranked(message))).items():
-            self._possible[key] = (*self._possible.get(key, ()), rank)
+            active, inactive = self._possible.get(key, _NOTHING)
+            is_inactive = rank >> _NUMBER_BITS & 1
+            self._possible[key] = (active, max(inactive, rank)) if is_inactive else (max(active, rank), inactive)
 
     def __contains__(self, key: Key) -> bool:
         """Tell whether any message named the membership."""
@@ -65,7 +69,7 @@ class Model:
     def expectations(self) -> Iterator[tuple[Key, Expectation]]:
         """Yield what is expected of every membership that any message named."""
         for key, rank in self._certain.items():
-            yield key, _expectation(rank, self._possible.get(key, ()))
+            yield key, _expectation(rank, self._possible.get(key, _NOTHING))
         for key, ranks in self._possible.items():
             if key not in self._certain:
                 yield key, _expectation(None, ranks)
@@ -78,7 +82,7 @@ def _ranked(message: Message) -> Iterator[tuple[Key, int]]:
         yield (destination_id, said.aam_uuid, said.segment_id), order << _NUMBER_BITS | number
 
 
-def _expectation(certain: int | None, possible: tuple[int, ...]) -> Expectation:
+def _expectation(certain: int | None, possible: tuple[int, int]) -> Expectation:
     floor = -1 if certain is None else certain >> _NUMBER_BITS
     candidates = [rank for rank in possible if rank >> _NUMBER_BITS > floor]
     if certain is not None:
