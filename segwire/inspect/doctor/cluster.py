@@ -58,6 +58,8 @@ def _check_replicas(kafka: KafkaSettings, names: Sequence[str]) -> list[Finding]
     found = admin_client(kafka).list_topics(timeout=_TIMEOUT_S).topics
     partitions = [(name, p) for name in names if name in found for p in found[name].partitions.values()]
     bad = [f"{name}[{p.id}]" for name, p in partitions if p.leader < 0 or len(p.isrs) < len(p.replicas)]
+    if not partitions:
+        return []
     if bad:
         some = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
         remedy = "bring back the brokers that are down; see their logs"

@@ -20,8 +20,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 def format_finding(finding: Finding) -> str:
     """Write a finding: its mark, what was found and, below it, the remedy."""
-    line = f"{_MARKS[finding.ok]} {finding.check}: {one_line(finding.value, 1000)}"
-    return f"{line}\n    {one_line(finding.remedy, 1000)}" if finding.remedy else line
+    first, *more = finding.value.splitlines() or [""]
+    below = [*more, *(finding.remedy or "").splitlines()]
+    lines = [f"{_MARKS[finding.ok]} {finding.check}: {first}", *(f"    {line.strip()}" for line in below)]
+    return "\n".join(one_line(line, 1000) for line in lines)
 
 
 def exit_code(findings: Sequence[Finding], *, configured: bool) -> int:
