@@ -111,6 +111,13 @@ def test_row_older_than_the_last_change_is_a_gap() -> None:
     assert counts(compare(model_of(active=False), published)) == {"gaps": 1}
 
 
+def test_row_of_an_older_version_than_the_last_change_is_a_gap() -> None:
+    published = Published()
+    published.take_row(KEY, row(version=1))
+    published.take_change(change(version=2))
+    assert counts(compare(model_of(), published)) == {"gaps": 1}
+
+
 def test_refreshed_row_above_its_last_change_makes_no_difference() -> None:
     published = published_entered()
     published.take_row(KEY, row(version=9))

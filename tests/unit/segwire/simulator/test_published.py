@@ -32,6 +32,11 @@ def test_same_version_again_is_a_duplicate() -> None:
     assert (published.duplicates.count, published.gaps.count) == (1, 0)
 
 
+def test_same_version_for_another_change_is_a_duplicate() -> None:
+    other = change("INACTIVE", version=1, previous=Previous("ACTIVE", 1000), origin=Origin("aam-posts", 0, 99, 0))
+    assert after_changes(ENTERED, other).duplicates.count == 1
+
+
 def test_same_change_of_the_same_record_again_is_a_duplicate_under_any_version() -> None:
     again = change(version=3, previous=Previous("INACTIVE", 2000), origin=ENTERED.origin)
     assert after_changes(ENTERED, EXITED, again).duplicates.count == 1

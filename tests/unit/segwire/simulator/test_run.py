@@ -12,6 +12,7 @@ from segwire.simulator.traffic import Traffic
 from tests.support.simulation import ManualClock, plan
 
 PLAN = plan(duration_s=5.0, batch_every_s=2.0)
+CONNECTIONS = 4
 
 
 class FakeSender:
@@ -22,10 +23,13 @@ class FakeSender:
         self._answers = cycle(answers or ("200",))
         self._takes_s = takes_s
         self.attempts: list[tuple[float, bytes]] = []
+        self.answering = True
 
     async def send(self, body: bytes) -> str:
         self.attempts.append((self._clock.at_s - 1000.0, body))
         self._clock.at_s += self._takes_s
+        while not self.answering:
+            await asyncio.sleep(0)
         return next(self._answers)
 
 
@@ -64,7 +68,7 @@ class Running:
                 self.sender,
                 judge=self.judge,
                 progress=progress,
-                connections=4,
+                connections=CONNECTIONS,
                 stop=self.stop,
                 clock=self.clock,
                 sleep=sleep,
@@ -128,6 +132,19 @@ def test_after_stop_no_more_is_sent_and_what_was_sent_is_judged() -> None:
     tally = running.finish(stop_at_the_third)
     assert 50 <= tally.sent <= 300
     assert len(running.judge.certain) == tally.sent == len(running.sender.attempts)
+
+
+def test_after_stop_what_still_waits_for_a_connection_is_not_sent() -> None:
+    running = Running(wanted=plan(duration_s=None))
+    running.sender.answering = False
+
+    def stop_at_the_third(tally: Tally) -> None:
+        if tally.elapsed_s > 1.0:
+            running.stop.set()
+            running.sender.answering = True
+
+    tally = running.finish(stop_at_the_third)
+    assert tally.sent == len(running.judge.certain) == CONNECTIONS
 
 
 def test_progress_is_shown_while_running_and_at_the_end() -> None:

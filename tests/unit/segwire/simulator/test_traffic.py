@@ -79,7 +79,7 @@ def test_without_batches_there_are_none() -> None:
 
 
 def test_a_short_run_has_late_messages_too() -> None:
-    assert any(message.kind == "late" for message in Traffic(plan(duration_s=3.0)))
+    assert any(message.kind == "late" for message in Traffic(plan(duration_s=1.0)))
 
 
 def test_late_messages_are_overtaken_by_newer_ones_of_the_same_membership() -> None:
