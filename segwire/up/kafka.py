@@ -1,17 +1,20 @@
 """Which Kafka `up` uses: its own, one in a container, or one that runs already."""
 
 import re
+from collections.abc import Callable
 
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError, SegwireError
 from runtime.kafka.clients import admin_client, require_brokers
 from runtime.settings import KafkaSettings
 from segwire.embedded.kafka.interface import KafkaServer
+from segwire.up.background import Background, Work
 from segwire.up.reporter import Reporter
 from segwire.up.restart import RestartHistory, RestartPolicy
 from segwire.up.view import ServiceView, State
 
 TESTCONTAINERS = "testcontainers"
+InBackground = Callable[[Callable[[], None]], Work[None]]
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _PORT_MAX = 65_535
 _REPLICATION_DEFAULT = 3
@@ -60,8 +63,17 @@ def own_settings(kafka: KafkaSettings, bootstrap_servers: str) -> KafkaSettings:
 class KafkaKeeper:
     """Starts our own Kafka, and starts it again on the same port and data when it dies."""
 
-    def __init__(self, server: KafkaServer, policy: RestartPolicy, clock: Clock, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        server: KafkaServer,
+        policy: RestartPolicy,
+        clock: Clock,
+        reporter: Reporter,
+        in_background: InBackground = Background,
+    ) -> None:
         """Start nothing yet."""
+        self._in_background = in_background
+        self._starting: Work[None] | None = None
         self._server = server
         self._history = RestartHistory(policy)
         self._clock = clock
@@ -82,39 +94,47 @@ class KafkaKeeper:
         self._started_ms = self._now_ms()
 
     def tick(self) -> None:
-        """Look after it once; blocks while it is started again.
+        """Look after it once. Does not block: it is started again in the background.
 
         Raises:
             SegwireError: it died again and again.
         """
-        if self._restart_at_ms is None:
+        if self._starting is not None:
+            if self._starting.done():
+                self._started_again(self._starting)
+        elif self._restart_at_ms is None:
             code = self._server.poll()
             if code is not None:
                 self._ended(f"ended with exit code {code}")
         elif self._now_ms() >= self._restart_at_ms:
-            self._start_again()
+            self._restart_at_ms = None
+            self._started_ms = self._now_ms()
+            self._starting = self._in_background(self._start_again)
 
     def _start_again(self) -> None:
-        address = self._address
-        self._restart_at_ms = None
-        self._started_ms = self._now_ms()
         # Also lets go of what the dead one held.
         self._server.stop()
+        self._server.start()
+
+    def _started_again(self, starting: Work[None]) -> None:
+        self._starting = None
         try:
-            self._server.start()
+            starting.result()
         except SegwireError as error:
             self._ended(f"could not be started again: {error}")
             return
         self._started_ms = self._now_ms()
-        if self._server.bootstrap_servers != address:
+        if self._server.bootstrap_servers != self._address:
             self._server.stop()
-            self._ended(f"found its port taken when it was started again (it was {address})")
+            self._ended(f"found its port taken when it was started again (it was {self._address})")
             return
-        self._reporter.say(f"Kafka answers again on {address}")
+        self._reporter.say(f"Kafka answers again on {self._address}")
 
     def view(self) -> ServiceView:
         """Return how it is."""
         state: State = "ready" if self._restart_at_ms is None else "waiting"
+        if self._starting is not None:
+            state = "starting"
         return ServiceView(
             name="Kafka", state=state, detail="", restarts=self._history.restarts, url=self.bootstrap_servers
         )

@@ -35,14 +35,14 @@ class Pipeline:
         keeper: KafkaKeeper | None,
         clock: Clock,
         reporter: Reporter,
-        pause: Stop,
+        stop: Stop,
     ) -> None:
-        """Start nothing yet; `keeper` is None where Kafka is another's; `pause` waits, and hears of the stop."""
+        """Start nothing yet; `keeper` is None where Kafka is another's."""
         self._settings = settings
         self._keeper = keeper
         self._clock = clock
         self._reporter = reporter
-        self._stop = pause
+        self._stop = stop
         self._monitor = Monitor(services, clock)
         self._supervisor = Supervisor(services, Path(settings.data_dir), policy, clock, reporter)
         self._tally = Tally()
@@ -62,6 +62,7 @@ class Pipeline:
 
         Raises:
             SegwireError: as `Supervisor.tick`.
+            StopRequested: the stop was asked for.
         """
         told_s = self._clock.monotonic_s()
         while not self._supervisor.all_ready(self._monitor.answers()):
@@ -70,7 +71,7 @@ class Pipeline:
                 told_s = self._clock.monotonic_s()
                 waiting = [s for s in self._supervisor.views(self._monitor.answers()) if s.state != "ready"]
                 self._reporter.say("Waiting for " + ", ".join(f"{s.name} ({s.detail or s.state})" for s in waiting))
-            self._stop.wait(_START_TICK_S)
+            self._stop.check(_START_TICK_S)
         self._monitor.slow_down()
 
     def watch(self) -> None:
@@ -91,6 +92,7 @@ class Pipeline:
 
         Raises:
             SegwireError: ingest did not take one.
+            StopRequested: the stop was asked for.
         """
         self._reporter.say("Playing the sample messages, then gentle traffic")
         play(poster(service_urls(self._settings)["ingest"], source), self._clock.now_ms(), self._settle)
@@ -105,7 +107,7 @@ class Pipeline:
         limit_s = self._clock.monotonic_s() + _SETTLE_MAX_S
         while self._clock.monotonic_s() < limit_s and not self._view().figures.changes:
             self._tick()
-            self._stop.wait(_START_TICK_S)
+            self._stop.check(_START_TICK_S)
 
     def _tick(self) -> None:
         if self._keeper is not None:

@@ -13,6 +13,7 @@ from runtime.errors import ConfigurationError
 from runtime.kafka.topics import apply_topics
 from runtime.service import write_ready_file, write_whole
 from runtime.settings import KafkaSettings, Settings
+from segwire.up.background import Background, wait_for
 from segwire.up.demo.samples import moved, samples
 from segwire.up.hints import next_lines, url_lines
 from segwire.up.kafka import KafkaKeeper, check_kafka_option
@@ -28,6 +29,7 @@ from segwire.up.signals import Stop, StopRequested
 from segwire.up.start_kafka import open_kafka
 
 _LEFTOVER_GRACE_S = 5.0
+_LEAVE_S = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,15 +68,13 @@ def run(settings: Settings, options: UpOptions) -> None:
         stop.install()
         try:
             up.start(source)
-            stop.defer()
             up.watch()
         except StopRequested:
-            pass
+            up.reporter.say("Stopping before everything was started")
         finally:
-            # What follows is the drain, which a second signal ends.
-            stop.defer()
             up.reporter.freeze()
     up.reporter.say("Stopped; the next start on the same data goes on from here")
+    up.leave()
 
 
 def open_source(settings: Settings) -> str | None:
@@ -103,6 +103,7 @@ class _Up:
         self._cleanup = cleanup
         self._clock: Clock = SystemClock()
         self._data_dir = Path(settings.data_dir)
+        self._starting: Background[None] | None = None
 
     def start(self, source: str | None) -> None:
         began_s = self._clock.monotonic_s()
@@ -110,7 +111,7 @@ class _Up:
         settings = settle_ports(self._settings)
         kafka, keeper = self._start_kafka(settings)
         settings = settings.model_copy(update={"kafka": kafka})
-        for line in apply_topics(kafka):
+        for line in wait_for(Background(lambda: apply_topics(kafka)), self._stop):
             self.reporter.say(f"Topic {line}")
         self._pipeline = self._start_children(settings, keeper)
         self._pipeline.wait_until_ready()
@@ -120,6 +121,13 @@ class _Up:
         if self._options.demo and source is not None:
             self._pipeline.play_demo(source)
             self._pipeline.add(sample_traffic(settings, source, child_environment(settings, os.environ)))
+
+    def leave(self) -> None:
+        """End the process where a download under way would hold it."""
+        if self._starting is not None and not self._starting.join(_LEAVE_S):
+            self._console.show_cursor(True)
+            self._console.file.flush()
+            os._exit(0)
 
     def watch(self) -> None:
         self._pipeline.watch()
@@ -144,8 +152,9 @@ class _Up:
         )
         if opened.keeper is not None:
             self._cleanup.callback(self._stop_kafka, opened.keeper)
-            opened.keeper.start()
-        return opened.kafka(), opened.keeper
+            self._starting = Background(opened.keeper.start)
+            wait_for(self._starting, self._stop)
+        return wait_for(Background(opened.kafka), self._stop), opened.keeper
 
     def _stop_kafka(self, keeper: KafkaKeeper) -> None:
         self.reporter.say("Kafka: stopping")
