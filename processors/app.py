@@ -1,5 +1,6 @@
 """Composition root of the two processors: everything is put together here, and nowhere else."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -23,7 +24,7 @@ from runtime.logs import configure_logs
 from runtime.loop import TransactionLoop
 from runtime.management import ManagementServer
 from runtime.processor import Processor
-from runtime.service import ReadyFile, StopSignal
+from runtime.service import ReadyFile, StopSignal, settle_collector
 from runtime.settings import KafkaSettings, MembershipSettings, ProcessorSettings, Settings
 from runtime.state.changelog import Changelog
 from runtime.state.durable import DurableState
@@ -65,7 +66,7 @@ def run_membership(settings: Settings, ready_file: Path | None) -> None:
     try:
         processor = Membership(names, _limits(section), table)
         loop = _loop(settings, "membership", names.segment_events, section, processor, state)
-        _serve(settings, "membership", section, loop, ready_file)
+        _serve(settings, "membership", section, loop, ready_file, processor.refresh_metrics)
     finally:
         state.close()
 
@@ -128,11 +129,13 @@ def _loop(
 
 
 def _serve(
-    settings: Settings, name: str, section: ProcessorSettings, loop: TransactionLoop, ready_file: Path | None
-) -> None:
+    settings: Settings, name: str, section: ProcessorSettings, loop: TransactionLoop, ready_file: Path | None,
+    refresh_metrics: Callable[[], None] = lambda: None,
+) -> None:  # fmt: skip
     stop = StopSignal()
     stop.install()
-    management = ManagementServer(settings.management.host, section.management_port, loop.not_ready)
+    settle_collector()
+    management = ManagementServer(settings.management.host, section.management_port, loop.not_ready, refresh_metrics)
     management.start()
     _log.info("service_started", management=management.url)
     if ready_file is not None:

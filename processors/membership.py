@@ -6,7 +6,7 @@ from itertools import islice
 
 import msgspec
 
-from processors.rules.departure import expire
+from processors.rules.departure import expire, places
 from processors.rules.expiry import TimeLimits
 from processors.rules.membership import apply_event
 from processors.rules.state import UserState, decode_state, encode_state
@@ -25,12 +25,19 @@ from schemas.topics import TopicNames
 STAGE = "membership"
 _TIMERS_PER_TURN = 2_000
 
+
+def active_memberships(user: UserState) -> int:
+    """Return how many memberships of a user are active."""
+    return sum(place.membership.active for place in places(user))
+
+
 STATE_CODEC: Codec[UserState] = Codec(
     encode=encode_state,
     decode=decode_state,
     new=UserState,
     due_ms=lambda user: user.due_at,
     offset=lambda user: user.offset,
+    active=active_memberships,
 )
 
 
@@ -86,6 +93,12 @@ class Membership:
         for error, count in self._dead.items():
             metrics.DEAD_LETTERS.labels(stage=STAGE, error=error).inc(count)
         self.aborted()
+
+    def refresh_metrics(self) -> None:
+        """Set the gauges of what is held; cheap enough for each exposition."""
+        counts = self._table.counts()
+        metrics.MEMBERSHIP_USERS.set(counts.entries)
+        metrics.MEMBERSHIP_ACTIVE.set(counts.active)
 
     def aborted(self) -> None:
         """Forget the counts."""

@@ -33,12 +33,15 @@ class LagMeter:
         if now_s - self._refreshed_s < _REFRESH_S:
             return
         self._refreshed_s = now_s
-        behind = sum(self._behind(partition, next_offsets.get(partition, 0)) for partition in partitions)
+        positions = self._consumer.position([TopicPartition(self._topic, partition) for partition in partitions])
+        behind = sum(self._behind(tp.partition, tp.offset, next_offsets) for tp in positions)
         self._records.set(behind)
         late_ms = self._clock.now_ms() - self._last_timestamp_ms if behind and self._last_timestamp_ms else 0
         self._seconds.set(max(0, late_ms) / 1000)
 
-    def _behind(self, partition: int, next_offset: int) -> int:
+    def _behind(self, partition: int, position: int, next_offsets: Mapping[int, int]) -> int:
+        # The position passes the markers of transactions, which are never handed out; unknown before the first fetch.
+        next_offset = position if position >= 0 else next_offsets.get(partition, 0)
         try:
             low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
         except KafkaException:

@@ -6,6 +6,7 @@ from confluent_kafka import Consumer, IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from runtime.state.store import Checkpoint
+from runtime.state.table import Census
 
 _TIMEOUT_S = 30.0
 _EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
@@ -27,9 +28,9 @@ class Changelog(NamedTuple):
     partitions: int
     delete_retention_ms: int
 
-    def checkpoint(self, offset: int, now_ms: int) -> Checkpoint:
-        """Return the checkpoint that says: the store holds this changelog below `offset`."""
-        return Checkpoint(self.cluster_id, self.topic, self.partitions, offset, now_ms)
+    def checkpoint(self, offset: int, now_ms: int, census: Census) -> Checkpoint:
+        """Return the checkpoint that says: the store holds this changelog below `offset`, so many entries."""
+        return Checkpoint(self.cluster_id, self.topic, self.partitions, offset, now_ms, census.entries, census.active)
 
 
 def extents(admin: AdminClient, topic: str, partitions: list[int]) -> dict[int, Extent]:

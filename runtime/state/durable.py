@@ -9,7 +9,6 @@ from runtime.kafka.transaction import TransactionalProducer
 from runtime.processor import OutputRecord
 from runtime.state.changelog import Changelog
 from runtime.state.restore import Restorer
-from runtime.state.store import Writes
 from runtime.state.table import StateTable
 
 V = TypeVar("V")
@@ -41,12 +40,15 @@ class DurableState(Generic[V]):
         # What was read of them would be stale when they come back.
         self._table.drop()
         self.active.difference_update(partitions)
+        for partition in partitions:
+            self._table.census.pop(partition, None)
 
     def newly_active(self) -> set[int]:
         """Return, once, partitions whose state is restored. Raises what made a restore fail."""
         restored = self._restorer.restored()
-        self.active |= restored
-        return restored
+        self._table.census.update(restored)
+        self.active |= restored.keys()
+        return set(restored)
 
     def restoring(self) -> bool:
         """Tell whether anything is still being restored."""
@@ -64,10 +66,12 @@ class DurableState(Generic[V]):
 
     def committed(self) -> None:
         """Store what the transaction changed, with the changelog's offsets as checkpoints."""
-        writes = Writes()
+        writes = self._table.commit()
         for partition, offset in self._written.items():
-            writes.checkpoint(partition, self._changelog.checkpoint(offset, self._clock.now_ms()))
-        self._table.commit(writes)
+            census = self._table.census[partition]
+            writes.checkpoint(partition, self._changelog.checkpoint(offset, self._clock.now_ms(), census))
+        self._table.store.write(writes)
+        self._table.drop()
         self._written.clear()
 
     def aborted(self) -> None:

@@ -15,7 +15,7 @@ from runtime.clock import Clock
 from runtime.errors import TornTransactionError
 from runtime.state.changelog import Changelog, Extent, committed_offsets, extents, usable
 from runtime.state.store import StateStore, Timer, Writes, data_key
-from runtime.state.table import NO_TIMER, Codec
+from runtime.state.table import NO_TIMER, Census, Codec
 
 V = TypeVar("V")
 
@@ -58,7 +58,7 @@ class Restorer(Generic[V]):
         self._labels = {"processor": processor}
         self._lock = threading.Condition()
         self._wanted: set[int] = set()
-        self._done: set[int] = set()
+        self._done: dict[int, Census] = {}
         self._failure: BaseException | None = None
         self._closed = False
         self._active: dict[int, _Partition] = {}
@@ -79,12 +79,13 @@ class Restorer(Generic[V]):
         """These partitions are no longer ours; returns when nothing of them is written any more."""
         with self._lock:
             self._wanted.difference_update(partitions)
-            self._done.difference_update(partitions)
+            for partition in partitions:
+                self._done.pop(partition, None)
             while self._failure is None and self._thread.is_alive() and self._active.keys() & set(partitions):
                 self._lock.wait(0.1)
 
-    def restored(self) -> set[int]:
-        """Return, once, the partitions that are ready.
+    def restored(self) -> dict[int, Census]:
+        """Return, once, the partitions that are ready, and what is in them.
 
         Raises:
             BaseException: what made the restore fail.
@@ -92,7 +93,7 @@ class Restorer(Generic[V]):
         with self._lock:
             if self._failure is not None:
                 raise self._failure
-            done, self._done = self._done, set()
+            done, self._done = self._done, {}
             return done
 
     def busy(self) -> bool:
@@ -198,7 +199,10 @@ class Restorer(Generic[V]):
             writes.put(entry, value)
             if value is not None:
                 self._check_and_arm(partition, state, entry, value, writes)
-        writes.checkpoint(partition, self._changelog.checkpoint(state.position, self._clock.now_ms()))
+        known = self._store.checkpoint(partition)
+        # Counted at the end, unless nothing has come since the last count.
+        census = Census(known.entries, known.active) if known is not None and not state.latest else Census(-1, -1)
+        writes.checkpoint(partition, self._changelog.checkpoint(state.position, self._clock.now_ms(), census))
         self._store.write(writes)
         state.latest.clear()
 
@@ -220,15 +224,26 @@ class Restorer(Generic[V]):
             if state.remaining:
                 continue
             self._store_folded(partition, state)
+            census = self._census(partition)
             self._consumer.incremental_unassign([TopicPartition(self._changelog.topic, partition)])
             with self._lock:
                 del self._active[partition]
                 if partition in self._wanted:
                     self._wanted.discard(partition)
-                    self._done.add(partition)
+                    self._done[partition] = census
                 self._lock.notify_all()
             _log.info("partition_restored", partition=partition, checkpoint=state.position)
         metrics.RESTORE_REMAINING.labels(**self._labels).set(self._remaining())
+
+    def _census(self, partition: int) -> Census:
+        known = self._store.checkpoint(partition)
+        if known is not None and known.entries >= 0:
+            return Census(known.entries, known.active)
+        census = Census()
+        for _, raw in self._store.scan(partition):
+            census.entries += 1
+            census.active += self._codec.active(self._codec.decode(raw))
+        return census
 
     def _remaining(self) -> int:
         return sum(state.remaining for state in self._active.values())

@@ -20,13 +20,18 @@ _LAST_DUE = (1 << 64) - 1
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """How far the store holds a changelog partition: every record below `offset`, of this very topic."""
+    """How far the store holds a changelog partition: every record below `offset`, of this very topic.
+
+    `entries` and `active` are the partition's census as of then.
+    """
 
     cluster_id: str
     topic: str
     partitions: int
     offset: int
     written_at: int
+    entries: int = 0
+    active: int = 0
 
 
 class Timer(msgspec.Struct, frozen=True):

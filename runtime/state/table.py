@@ -17,7 +17,7 @@ class Codec(NamedTuple, Generic[V]):
     """How a value is stored, made anew, and when it is due.
 
     `due_ms` returns the earliest time at which something of the value is due, at or past `NO_TIMER` for never.
-    `offset` returns the last input offset in an encoded value.
+    `offset` returns the last input offset applied to a value; `active` how many active things it holds, for the census.
     """
 
     encode: Callable[[V], bytes]
@@ -25,6 +25,18 @@ class Codec(NamedTuple, Generic[V]):
     new: Callable[[], V]
     due_ms: Callable[[V], int]
     offset: Callable[[V], int]
+    active: Callable[[V], int]
+
+
+class Census:
+    """How many entries a partition has, and how many active things they hold: for the metrics."""
+
+    __slots__ = ("active", "entries")
+
+    def __init__(self, entries: int = 0, active: int = 0) -> None:
+        """Start with these counts."""
+        self.entries = entries
+        self.active = active
 
 
 class ChangelogRecord(NamedTuple):
@@ -42,7 +54,9 @@ class StateTable(Generic[V]):
         """Read through to `store`."""
         self.store = store
         self.codec = codec
+        self.census: dict[int, Census] = {}
         self._values: dict[bytes, V] = {}
+        self._active: dict[bytes, int] = {}
         self._due: dict[bytes, int] = {}
         self._dirty: dict[bytes, None] = {}
         self._fired: list[Timer] = []
@@ -53,13 +67,14 @@ class StateTable(Generic[V]):
         missing = [key for key in dict.fromkeys(keys) if key not in self._values]
         if not missing:
             return
-        decode, due_ms, new = self.codec.decode, self.codec.due_ms, self.codec.new
+        decode, due_ms, new, active = self.codec.decode, self.codec.due_ms, self.codec.new, self.codec.active
         for key, raw in zip(missing, self.store.get_many(missing), strict=True):
             if raw is None:
                 self._values[key], self._due[key] = new(), NO_TIMER
             else:
                 value = self._values[key] = decode(raw)
                 self._due[key] = due_ms(value)
+                self._active[key] = active(value)
 
     def __getitem__(self, key: bytes) -> V:
         """Return a loaded value, to be changed in place."""
@@ -80,25 +95,37 @@ class StateTable(Generic[V]):
         for key, value in self._encoded:
             yield ChangelogRecord(*split_data_key(key), value)
 
-    def commit(self, writes: Writes) -> None:
-        """Store what `changelog` gave, with its timers, in one batch together with what is already in `writes`."""
+    def commit(self) -> Writes:
+        """Return what to store now: what `changelog` gave, with its timers; counted in the census."""
+        writes = Writes()
         due_ms = self.codec.due_ms
         for timer in self._fired:
             writes.disarm(timer)
         for key, raw in self._encoded:
             writes.put(key, raw)
+            self._count(key)
             was, due = self._due[key], due_ms(self._values[key])
             if was != due:
                 if was < NO_TIMER:
                     writes.disarm(Timer(was, key))
                 if due < NO_TIMER:
                     writes.arm(Timer(due, key))
-        self.store.write(writes)
-        self.drop()
+        return writes
+
+    def counts(self) -> Census:
+        """Return the census over all partitions that are held."""
+        held = list(self.census.values())
+        return Census(sum(census.entries for census in held), sum(census.active for census in held))
+
+    def _count(self, key: bytes) -> None:
+        census = self.census.setdefault(split_data_key(key)[0], Census())
+        census.entries += key not in self._active
+        census.active += self.codec.active(self._values[key]) - self._active.get(key, 0)
 
     def drop(self) -> None:
         """Forget every change and everything read since the last commit."""
         self._values.clear()
+        self._active.clear()
         self._due.clear()
         self._dirty.clear()
         self._fired.clear()
