@@ -129,14 +129,25 @@ def test_next_start_takes_another_port_where_the_remembered_one_is_busy(tmp_path
         assert read_all(second.bootstrap_servers, "kept") == [b"here"]
 
 
-def test_unusable_start_cache_does_not_prevent_a_start(tmp_path: Path) -> None:
+@pytest.fixture
+def own_cache(tmp_path: Path) -> Path:
+    """A cache directory with the shared one's jars, and a start cache that is none."""
     cache_dir = tmp_path / "cache"
     cache_dir.mkdir()
     (cache_dir / "lib").symlink_to(default_cache_dir() / "lib")
+    bad_start_cache(cache_dir).write_bytes(b"\xca\xfe" * 4096)
+    return cache_dir
+
+
+def bad_start_cache(cache_dir: Path) -> Path:
     java = find_java([cache_dir / "lib" / pin.file_name for pin in load_pins()])
-    start_cache_path(java, cache_dir).write_bytes(b"\xca\xfe" * 4096)
-    with EmbeddedKafka(tmp_path / "data", port=0, cache_dir=cache_dir, train=False) as kafka:
+    return start_cache_path(java, cache_dir)
+
+
+def test_unusable_start_cache_does_not_prevent_a_start_and_is_removed(tmp_path: Path, own_cache: Path) -> None:
+    with EmbeddedKafka(tmp_path / "data", port=0, cache_dir=own_cache, train=False) as kafka:
         assert kafka.poll() is None
+    assert not bad_start_cache(own_cache).exists()
 
 
 def test_directory_with_blanks_and_umlauts_is_used(tmp_path: Path) -> None:
@@ -152,15 +163,13 @@ def used_data_dir(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_corrupt_metadata_log_is_told_with_the_last_words_of_the_broker(used_data_dir: Path) -> None:
-    metadata = used_data_dir / "kafka/data/__cluster_metadata-0"
-    for part in metadata.glob("*.log"):
-        part.write_bytes(b"\x00garbage" * 1000)
-    (metadata / "quorum-state").write_text("nonsense")
+def test_corrupt_metadata_are_told_with_the_last_words_of_the_broker(used_data_dir: Path, own_cache: Path) -> None:
+    (used_data_dir / "kafka/data/__cluster_metadata-0/quorum-state").write_text("nonsense")
     with pytest.raises(
         EmbeddedKafkaError, match=r"(?s)ended by itself.*server\.log.*Unrecognized token 'nonsense'.*mv "
     ):
-        EmbeddedKafka(used_data_dir, port=0, train=False).start()
+        EmbeddedKafka(used_data_dir, port=0, cache_dir=own_cache, train=False).start()
+    assert bad_start_cache(own_cache).exists(), "the data were at fault, not the start cache"
 
 
 def test_interrupted_formatting_is_begun_again(used_data_dir: Path) -> None:

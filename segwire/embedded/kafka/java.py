@@ -87,13 +87,18 @@ def start_cache_path(java: Java, cache_dir: Path) -> Path:
     return cache_dir / f"start-{key}.aot"
 
 
-def start_cache_flags(path: Path) -> list[str]:
-    """Return the flags that use the start cache where there is one."""
+def start_cache_flags(path: Path, *, strict: bool = False) -> list[str]:
+    """Return the flags that use the start cache where there is one.
+
+    Args:
+        path: where it would be.
+        strict: the runtime ends where the cache does not fit, instead of going on without it.
+    """
     if not path.exists():
         return []
     with contextlib.suppress(OSError):
         os.utime(path)  # so that `prune_start_caches` sees which are in use
-    return [f"-XX:AOTCache={path}", "-Xlog:aot*=off", "-Xlog:cds*=off"]
+    return [f"-XX:AOTCache={path}", f"-XX:AOTMode={'on' if strict else 'auto'}", "-Xlog:aot*=off", "-Xlog:cds*=off"]
 
 
 def prune_start_caches(cache_dir: Path) -> None:

@@ -139,10 +139,11 @@ class EmbeddedKafka:
 
     def _start_somewhere(self, java: Java, start_cache: Path, remembered: int | None) -> int:
         """Start, again where a port was taken in between or the start cache may be the reason of a failure."""
+        cached = start_cache_flags(start_cache, strict=True)
+        flags = cached
         avoided: set[int] = set()
         for left in reversed(range(STARTS)):
             port = choose_port(self._wanted_port, remembered, avoided)
-            flags = start_cache_flags(start_cache)
             self._broker = Broker(java, self._storage, port, flags)
             try:
                 self._broker.start(keep=[self._lock.fileno])
@@ -153,8 +154,10 @@ class EmbeddedKafka:
                 if taken:
                     avoided.add(port)
                 else:
-                    start_cache.unlink(missing_ok=True)
+                    flags = []
             else:
+                if cached and not flags:  # so it was the cache: the next training makes another
+                    start_cache.unlink(missing_ok=True)
                 return port
         raise busy_port(port)
 
