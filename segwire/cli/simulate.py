@@ -10,6 +10,7 @@ from typing import Any, get_args
 from urllib.parse import quote, urlsplit
 
 import click
+from rich.console import Console
 
 from runtime.clock import SystemClock
 from runtime.errors import ConfigurationError, SegwireError
@@ -78,7 +79,7 @@ def command(
         _check_writable(report)
     plan = _plan(client_id, shape)
     model = Model()
-    with Display(plain=as_json) as display:
+    with Display(Console(stderr=True, highlight=False), SystemClock()) as display:
         tally = _send(plan, endpoint, connections, model, display)
         if tally.acknowledged == 0:
             raise SegwireError(_nothing_acknowledged(endpoint, tally))

@@ -1,6 +1,5 @@
-"""Shows how far a run is: a bar on a terminal, a line now and then elsewhere. All to standard error."""
+"""Shows how far a run is: a bar on a terminal, a line now and then elsewhere."""
 
-import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -8,6 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from runtime.clock import Clock
 from segwire.simulator.plan import SimulationPlan
 from segwire.simulator.published import Published
 from segwire.simulator.tally import Tally
@@ -18,12 +18,13 @@ _LINE_EVERY_S = 5.0
 class Display:
     """A context manager; the functions it returns are called with the present counts."""
 
-    def __init__(self, *, plain: bool = False) -> None:
-        """`plain`: no bar even on a terminal."""
-        self._console = Console(stderr=True, highlight=False)
+    def __init__(self, console: Console, clock: Clock) -> None:
+        """Draw on `console`: a bar where it is a terminal."""
+        self._console = console
+        self._clock = clock
         self._bar: Progress | None = None
-        self._line_s = time.monotonic()
-        if self._console.is_terminal and not plain:
+        self._line_s = clock.monotonic_s()
+        if console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[counts]}"))
             self._bar = Progress(*columns, TimeElapsedColumn(), console=self._console)
 
@@ -67,7 +68,7 @@ class Display:
         return lambda completed, counts: bar.update(task, completed=completed, counts=counts)
 
     def _line(self, text: str) -> None:
-        now_s = time.monotonic()
+        now_s = self._clock.monotonic_s()
         if now_s - self._line_s >= _LINE_EVERY_S:
             self._line_s = now_s
             self._console.print(text)

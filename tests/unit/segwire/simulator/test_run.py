@@ -23,13 +23,13 @@ class FakeSender:
         self._answers = cycle(answers or ("200",))
         self._takes_s = takes_s
         self.attempts: list[tuple[float, bytes]] = []
-        self.answering = True
+        self.answering = asyncio.Event()
+        self.answering.set()
 
     async def send(self, body: bytes) -> str:
         self.attempts.append((self._clock.at_s - 1000.0, body))
         self._clock.at_s += self._takes_s
-        while not self.answering:
-            await asyncio.sleep(0)
+        await self.answering.wait()
         return next(self._answers)
 
 
@@ -136,12 +136,12 @@ def test_after_stop_no_more_is_sent_and_what_was_sent_is_judged() -> None:
 
 def test_after_stop_what_still_waits_for_a_connection_is_not_sent() -> None:
     running = Running(wanted=plan(duration_s=None))
-    running.sender.answering = False
+    running.sender.answering.clear()
 
     def stop_at_the_third(tally: Tally) -> None:
         if tally.elapsed_s > 1.0:
             running.stop.set()
-            running.sender.answering = True
+            running.sender.answering.set()
 
     tally = running.finish(stop_at_the_third)
     assert tally.sent == len(running.judge.certain) == CONNECTIONS
