@@ -1,6 +1,5 @@
 """`segwire kafka`: the embedded Kafka alone."""
 
-import json
 import signal
 import time
 from pathlib import Path
@@ -36,6 +35,7 @@ def command(config: Path | None, data_dir: Path | None, port: int | None, ready_
     """
     from rich.console import Console
 
+    from runtime.service import write_ready_file
     from segwire.embedded.kafka.progress import ConsoleProgress
     from segwire.embedded.kafka.server import EmbeddedKafka
 
@@ -49,7 +49,7 @@ def command(config: Path | None, data_dir: Path | None, port: int | None, ready_
         kafka.start()
         click.echo(f"Kafka: {kafka.bootstrap_servers}")
         if ready_file is not None:
-            write_ready_file(ready_file, kafka.bootstrap_servers)
+            write_ready_file(ready_file, {}, kafka.bootstrap_servers)
         _watch(kafka)
     except KeyboardInterrupt:
         progress.say("Stopping Kafka")
@@ -57,13 +57,6 @@ def command(config: Path | None, data_dir: Path | None, port: int | None, ready_
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave a broker half stopped
         kafka.stop()
-
-
-def write_ready_file(path: Path, bootstrap_servers: str) -> None:
-    """Write what a script waits for, whole: a reader sees all of it or nothing."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(json.dumps({"urls": {}, "bootstrap_servers": bootstrap_servers}) + "\n", encoding="utf-8")
-    fresh.replace(path)
 
 
 def _watch(kafka: "EmbeddedKafka") -> None:
