@@ -43,7 +43,7 @@ _CONNECT_S = 3.0
 @click.option("--seed", type=click.IntRange(0), default=1, help="The same seed makes the same traffic.")
 @click.option("--dates", type=click.Choice(get_args(DateShape)), default="java", help="How dates are written.")
 @click.option("--client-id", default=None, help="Client_ID of every message.  [default: a new one each run]")
-@click.option("--connections", type=click.IntRange(1, 4096), default=64, help="Connections to send over.")
+@click.option("--connections", type=click.IntRange(1, 4096), default=256, help="Connections to send over.")
 @click.option("--verify", is_flag=True, help="Compare what is published with what must be true at the end.")
 @click.option("--bootstrap-servers", default=None, help="Kafka to verify against.  [default: as configured]")
 @click.option(

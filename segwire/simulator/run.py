@@ -15,7 +15,7 @@ Sleep = Callable[[float], Awaitable[None]]
 Progress = Callable[[Tally], None]
 
 ACKNOWLEDGED = "200"
-DEFAULT_CONNECTIONS = 64
+DEFAULT_CONNECTIONS = 256
 
 _PACE_S = 0.005
 _PROGRESS_S = 0.5
