@@ -90,7 +90,7 @@ class LogReader:
         ends = {(s.topic, s.partition): s.end for s in slices if s.start < s.end}
         if not ends:
             return
-        with self._consumer([s for s in slices if s.start < s.end]) as consumer:
+        with _consumer(_bulk_config(self._kafka), [s for s in slices if s.start < s.end]) as consumer:
             heard_s = self._clock.monotonic_s()
             while ends:
                 batch = consumer.consume(_BATCH_RECORDS, _POLL_S)
@@ -107,21 +107,11 @@ class LogReader:
 
     def follow(self, slices: Sequence[Slice], keep: KeyFilter | None = None) -> Iterator[Message]:
         """Yield the records from the slices' starts on, and go on with what comes. Never ends by itself."""
-        with self._consumer(slices) as consumer:
+        with _consumer(consumer_config(self._kafka, on_error=_ignore), slices) as consumer:
             while True:
                 for message in _sift(consumer.consume(_FOLLOW_RECORDS, _FOLLOW_POLL_S), keep):
                     if message.error() is None:
                         yield message
-
-    @contextmanager
-    def _consumer(self, slices: Sequence[Slice]) -> Iterator[Consumer]:
-        # Made anew and assigned at once: one that was idle for 100 ms answers an assignment up to 1 s late.
-        consumer = Consumer(_bulk_config(self._kafka))
-        try:
-            consumer.assign([TopicPartition(s.topic, s.partition, s.start) for s in slices])
-            yield consumer
-        finally:
-            consumer.close()
 
     def _offsets(self, wanted: Sequence[TopicPartition], spec: OffsetSpec) -> dict[int, int]:
         futures = self._admin.list_offsets(
@@ -133,11 +123,22 @@ class LogReader:
             raise SegwireError(f"topic {wanted[0].topic}: {error.args[0].str()}; check access and brokers") from None
 
 
+@contextmanager
+def _consumer(config: Config, slices: Sequence[Slice]) -> Iterator[Consumer]:
+    # Made anew and assigned at once: one that was idle for 100 ms answers an assignment up to 1 s late.
+    consumer = Consumer(config)
+    try:
+        consumer.assign([TopicPartition(s.topic, s.partition, s.start) for s in slices])
+        yield consumer
+    finally:
+        consumer.close()
+
+
 def _bulk_config(kafka: KafkaSettings) -> Config:
     return {
         **consumer_config(kafka, on_error=_ignore),
         "enable.partition.eof": True,
-        # Its end is known to a partition only from a fetch that found nothing, and such a fetch waits this long.
+        # The end of a partition is known only from a fetch that found nothing, and such a fetch waits this long.
         "fetch.wait.max.ms": 10,
         "fetch.queue.backoff.ms": 1,
         "fetch.message.max.bytes": 8 << 20,

@@ -196,7 +196,10 @@ def test_key_picks_one_user_in_every_topic(bench: Bench) -> None:
         for user in (USER, OTHER, ELSEWHERE):
             writer.row(row(aam_uuid=user))
             writer.change(change(aam_uuid=user))
-            writer.put("aam-posts", user.encode(), key=user.encode(), partition=1)
+            # Not where the user would be: this topic is not partitioned by user.
+            writer.put(
+                "aam-posts", user.encode(), key=user.encode(), partition=(partition_of(user, PARTITIONS) + 1) % 3
+            )
     for topic in ("segment-membership", "segment-membership-changes"):
         (found,) = bench.lines(topic, "--key", USER)
         assert found["value"]["aam_uuid"] == USER
@@ -270,6 +273,7 @@ def test_explain_tells_why(bench: Bench) -> None:
         writer.change(change())
         writer.change(change(aam_uuid=OTHER))
         writer.row(row(aam_uuid=OTHER))
+        writer.row(row(aam_uuid=OTHER, segment_id=USER))
         writer.row(row(segment_id="2", version=5))
         writer.row(row(segment_id="3"))
         writer.row(row(segment_id="3"), tombstone=True)
@@ -324,12 +328,14 @@ def test_dead_letters_are_listed_filtered_and_shown(bench: Bench) -> None:
         writer.put("dead-letters", b"{}", partition=2, at=now_ms - 7_200_000, headers=letter("ingest", "dev"))
         writer.put("dead-letters", b'{"a": 1}', partition=1, at=now_ms - 60_000, headers=letter("fan-out", "dev", 4))
         writer.put("dead-letters", b"\xff", partition=0, at=now_ms - 30_000, headers=letter("fan-out", "adobe"))
+    with bench.transaction() as writer:
+        writer.put("dead-letters", b"late", partition=1, at=now_ms - 9_000, headers=letter("membership", "adobe"))
 
     def ids(*args: str) -> list[str]:
         return [found["id"] for found in json.loads(bench.run("dead-letters", "list", "--json", *args))]
 
-    assert ids() == ["2-0", "1-0", "0-0"]
-    assert ids("--since", "1h") == ["1-0", "0-0"]
+    assert ids() == ["2-0", "1-0", "0-0", "1-2"]
+    assert ids("--since", "1h") == ["1-0", "0-0", "1-2"]
     assert ids("--stage", "ingest") == ["2-0"]
     assert ids("--source", "dev", "--error", "bad-user", "--since", "1h") == ["1-0"]
     assert ids("--error", "other") == []
@@ -350,7 +356,7 @@ def test_dead_letters_are_listed_filtered_and_shown(bench: Bench) -> None:
         "user_index": 4,
     }
     assert '"a": 1' in bench.run("dead-letters", "show", "1-0")
-    # 1-1 is the marker of the transaction's end, and no record.
+    # 1-1 is the marker of a transaction's end, and no record.
     for absent in ("1-1", "1-7", "9-0"):
         assert "there is no dead letter" in bench.run("dead-letters", "show", absent, code=1)
 

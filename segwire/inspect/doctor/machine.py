@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,9 +30,10 @@ def check_data_dir(data_dir: Path) -> list[Finding]:
     name = str(data_dir) if data_dir.exists() else f"{data_dir} (not made yet)"
     if not place.is_dir():
         return [Finding("data directory", False, f"{place} is a file", "set data_dir, or --data-dir, to a directory")]
-    if not os.access(place, os.W_OK | os.X_OK):
+    refusal = _try_writing(place)
+    if refusal is not None:
         remedy = f"let this user (UID {os.getuid()}) write to {place}, or set data_dir to another directory"
-        return [Finding("data directory", False, f"{name}: cannot be written", remedy)]
+        return [Finding("data directory", False, f"{name}: cannot be written: {refusal}", remedy)]
     free_bytes = shutil.disk_usage(place).free
     return [Finding("data directory", True, f"{name}: can be written"), judge_free_space(str(place), free_bytes)]
 
@@ -44,3 +46,15 @@ def judge_free_space(place: str, free_bytes: int) -> Finding:
     return Finding(
         "disk", False, value, f"make room: at least {FREE_BYTES_MIN >> 30} GiB, or set data_dir to another disk"
     )
+
+
+def _try_writing(directory: Path) -> str | None:
+    """Return why nothing can be kept in a directory, None where it can; leaves nothing behind."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.write(b"x")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
