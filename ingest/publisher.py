@@ -46,15 +46,7 @@ class Publisher(Protocol):
         """Return why nothing can be stored now, None where it can."""
 
 
-class _Pending:
-    """A record whose sender waits for the verdict."""
-
-    __slots__ = ("future", "record", "since_s")
-
-    def __init__(self, record: Record, future: asyncio.Future[Verdict], since_s: float) -> None:
-        self.record = record
-        self.future = future
-        self.since_s = since_s
+Verdicts = asyncio.Future[Verdict]
 
 
 class KafkaPublisher:
@@ -69,9 +61,9 @@ class KafkaPublisher:
         self._loop = asyncio.get_running_loop()
         self._limits = limits
         self._clock = clock
-        self._acknowledged: list[tuple[_Pending, KafkaError | None]] = []
-        self._pending: deque[_Pending] = deque()
-        self._without_room: deque[_Pending] = deque()
+        self._acknowledged: list[tuple[Verdicts, KafkaError | None]] = []
+        self._pending: deque[tuple[Verdicts, float]] = deque()
+        self._without_room: deque[tuple[Verdicts, Record]] = deque()
         self._sweeping = False
         self._in_flight = 0
         self._trouble: str | None = None
@@ -83,13 +75,12 @@ class KafkaPublisher:
         self._thread = threading.Thread(target=self._poll, name="acknowledgements", daemon=True)
         self._thread.start()
 
-    def publish(self, record: Record) -> asyncio.Future[Verdict]:
+    def publish(self, record: Record) -> Verdicts:
         """Hand a record to the producer; the future has its verdict within `ack_timeout_ms`."""
-        future: asyncio.Future[Verdict] = self._loop.create_future()
-        pending = _Pending(record, future, self._clock.monotonic_s())
-        self._pending.append(pending)
-        if not self._hand_over(pending):
-            self._without_room.append(pending)
+        future: Verdicts = self._loop.create_future()
+        self._pending.append((future, self._clock.monotonic_s()))
+        if not self._hand_over(future, record):
+            self._without_room.append((future, record))
         if not self._sweeping:
             self._sweeping = True
             self._loop.call_later(_SWEEP_S, self._sweep)
@@ -123,20 +114,19 @@ class KafkaPublisher:
             self._producer.flush(_POLL_S)
         return left
 
-    def _hand_over(self, pending: _Pending) -> bool:
+    def _hand_over(self, future: Verdicts, record: Record) -> bool:
         """Give a record to the producer; return whether it had room."""
-        record = pending.record
         try:
             self._produce(
                 record.topic,
                 record.value,
                 headers=record.headers,  # type: ignore[arg-type] # a list is what it wants
-                on_delivery=partial(self._on_delivery, pending),
+                on_delivery=partial(self._on_delivery, future),
             )
         except BufferError:
             return False
         except KafkaException as error:
-            self._settle(pending, _state(error.args[0]))
+            self._settle(future, _state(error.args[0]), 0)
             return True
         self._in_flight += 1
         return True
@@ -150,8 +140,8 @@ class KafkaPublisher:
                 batch, self._acknowledged = self._acknowledged, []
                 self._loop.call_soon_threadsafe(self._resolve, batch)
 
-    def _on_delivery(self, pending: _Pending, error: KafkaError | None, _message: Any) -> None:
-        self._acknowledged.append((pending, error))
+    def _on_delivery(self, future: Verdicts, error: KafkaError | None, _message: Any) -> None:
+        self._acknowledged.append((future, error))
 
     def _on_error(self, error: KafkaError) -> None:
         log_error(error)
@@ -160,45 +150,44 @@ class KafkaPublisher:
         elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - librdkafka's own codes have no other name
             self._trouble = "no Kafka broker can be reached; see kafka.bootstrap_servers"
 
-    def _resolve(self, batch: list[tuple[_Pending, KafkaError | None]]) -> None:
+    def _resolve(self, batch: list[tuple[Verdicts, KafkaError | None]]) -> None:
         self._in_flight -= len(batch)
-        for pending, error in batch:
-            self._settle(pending, AckState.ACKNOWLEDGED if error is None else _state(error))
+        for future, error in batch:
+            if error is None:
+                self._trouble = None
+                self._settle(future, AckState.ACKNOWLEDGED, 0)
+            else:
+                self._settle(future, _state(error), 0)
 
-    def _settle(self, pending: _Pending, state: AckState) -> bool:
-        """Give the sender its verdict where there is one; return whether nothing is left to wait for."""
-        if state is AckState.ACKNOWLEDGED:
-            self._trouble = None
+    def _settle(self, future: Verdicts, state: AckState, elapsed_ms: float) -> None:
+        """Give the sender its verdict, where there is one and it still waits."""
         # Answered before, or cancelled in the drain: a late acknowledgement changes nothing.
-        if pending.future.done():
-            return True
-        elapsed_ms = (self._clock.monotonic_s() - pending.since_s) * 1000
-        verdict = decide(state, elapsed_ms, self._limits)
-        if verdict is Verdict.WAIT:
-            return False
-        pending.future.set_result(verdict)
-        return True
+        if not future.done():
+            verdict = decide(state, elapsed_ms, self._limits)
+            if verdict is not Verdict.WAIT:
+                future.set_result(verdict)
 
     def _sweep(self) -> None:
         """Give room to those who found none, and up on those who waited too long."""
         without_room = self._without_room
-        while without_room and (without_room[0].future.done() or self._hand_over(without_room[0])):
+        while without_room and (without_room[0][0].done() or self._hand_over(*without_room[0])):
             without_room.popleft()
         # All wait equally long, so the first that may still wait is the last to look at.
         pending = self._pending
-        while pending and self._swept(pending[0]):
+        while pending and self._is_over(*pending[0]):
             pending.popleft()
         self._sweeping = bool(pending)
         if pending:
             self._loop.call_later(_SWEEP_S, self._sweep)
 
-    def _swept(self, pending: _Pending) -> bool:
-        if pending.future.done():
+    def _is_over(self, future: Verdicts, since_s: float) -> bool:
+        """End a wait that has been too long; return whether nobody waits any more."""
+        if future.done():
             return True
-        if not self._settle(pending, AckState.PENDING):
-            return False
-        self._trouble = f"Kafka did not acknowledge within {self._limits.ack_timeout_ms} ms"
-        return True
+        self._settle(future, AckState.PENDING, (self._clock.monotonic_s() - since_s) * 1000)
+        if future.done():
+            self._trouble = f"Kafka did not acknowledge within {self._limits.ack_timeout_ms} ms"
+        return future.done()
 
 
 def _state(error: KafkaError) -> AckState:
