@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from runtime.clock import Clock, SystemClock
 from runtime.errors import SegwireError
 from runtime.kafka.clients import Config, admin_client, consumer_config, require_brokers
 from runtime.settings import KafkaSettings
+from segwire.inspect.offsets import EARLIEST, LATEST, find_offsets
 from segwire.inspect.times import BEGINNING, Start
 
 KeyFilter = Callable[[bytes | None], bool]
@@ -56,26 +57,27 @@ class LogReader:
             SegwireError: the topic is not there.
         """
         found = self._admin.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
-        if found.error is None:
+        if found.partitions:
             return len(found.partitions)
+        why = found.error.str() if found.error else "it has no partitions"
         raise SegwireError(
-            f"topic {topic}: {found.error.str()}; create the topics with `segwire topics apply`, or set "
+            f"topic {topic}: {why}; create the topics with `segwire topics apply`, or set "
             "kafka.topic_prefix to the one in use"
         )
 
     def slices(self, topic: str, partitions: Sequence[int], start: Start = BEGINNING) -> list[Slice]:
         """Return what there is to read in `partitions` from `start` to the present end."""
-        wanted = [TopicPartition(topic, partition) for partition in partitions]
-        first = self._offsets(wanted, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-        end = self._offsets(wanted, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        wanted = [(topic, partition) for partition in partitions]
+        first = find_offsets(self._admin, wanted, EARLIEST, self._clock)
+        end = find_offsets(self._admin, wanted, LATEST, self._clock)
         if start.kind == "end":
             first = end
         elif start.kind == "offset":
-            first = {p: min(max(start.value, first[p]), end[p]) for p in end}
+            first = {at: min(max(start.value, first[at]), end[at]) for at in wanted}
         elif start.kind == "time":
-            found = self._offsets(wanted, OffsetSpec.for_timestamp(start.value))
-            first = {p: found[p] if found[p] >= 0 else end[p] for p in end}
-        return [Slice(topic, p, first[p], end[p]) for p in sorted(end)]
+            found = find_offsets(self._admin, wanted, OffsetSpec.for_timestamp(start.value), self._clock)
+            first = {at: found[at] if found[at] >= 0 else end[at] for at in wanted}
+        return [Slice(*at, first[at], end[at]) for at in wanted]
 
     def read(self, slices: Sequence[Slice], keep: KeyFilter | None = None) -> Iterator[Message]:
         """Yield the records of all slices, in order within a partition, then stop.
@@ -112,15 +114,6 @@ class LogReader:
                 for message in _sift(consumer.consume(_FOLLOW_RECORDS, _FOLLOW_POLL_S), keep):
                     if message.error() is None:
                         yield message
-
-    def _offsets(self, wanted: Sequence[TopicPartition], spec: OffsetSpec) -> dict[int, int]:
-        futures = self._admin.list_offsets(
-            dict.fromkeys(wanted, spec), isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_TIMEOUT_S
-        )
-        try:
-            return {at.partition: int(future.result(_TIMEOUT_S).offset) for at, future in futures.items()}
-        except KafkaException as error:
-            raise SegwireError(f"topic {wanted[0].topic}: {error.args[0].str()}; check access and brokers") from None
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from runtime.settings import KafkaSettings
 from schemas.avro_codec import encode_change, encode_key, encode_membership
 from schemas.membership import SegmentMembership, SegmentMembershipChange
 from schemas.partitioning import partition_of
+from schemas.topics import TOPICS
 from segwire.cli.main import main
 from segwire.embedded.kafka.interface import KafkaServer
 from segwire.inspect.history import key_of
@@ -49,8 +50,9 @@ class Bench:
             partitions=PARTITIONS,
             replication_factor=1,
         )
+        # Output buffered as it is by default: what is flushed too late, or twice, would not show otherwise.
         self.env = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("SEGWIRE_")},
+            **{n: v for n, v in os.environ.items() if not n.startswith("SEGWIRE_") and n != "PYTHONUNBUFFERED"},
             "SEGWIRE_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
             "SEGWIRE_KAFKA__TOPIC_PREFIX": prefix,
             "SEGWIRE_KAFKA__PARTITIONS": str(PARTITIONS),
@@ -141,7 +143,7 @@ def bench(empty: Bench) -> Bench:
 
 def test_topics_are_applied_once_and_mended(empty: Bench) -> None:
     assert "missing" in empty.run("topics", "describe")
-    assert empty.run("topics", "apply").count("created with 3 partitions") == 6
+    assert empty.run("topics", "apply").count("created with 3 partitions") == len(TOPICS)
     assert empty.run("topics", "apply") == "nothing to do\n"
 
     admin = AdminClient({"bootstrap.servers": empty.servers})
@@ -256,8 +258,8 @@ def test_follow_prints_what_comes(bench: Bench) -> None:
 
 def test_closed_pipe_ends_quietly(bench: Bench) -> None:
     with bench.transaction() as writer:
-        for _ in range(30):
-            writer.put("aam-posts", b'"%s"' % (b"x" * 10_000))
+        for _ in range(100):
+            writer.put("aam-posts", b'"%s"' % (b"x" * 2_000))
     script = f"{sys.executable} -m segwire.cli.main topics read aam-posts | head -n 1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", script], env=bench.env, cwd=bench.directory, capture_output=True, timeout=120, check=False

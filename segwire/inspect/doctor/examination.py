@@ -32,7 +32,7 @@ def examine_kafka(kafka: KafkaSettings, clock: Clock) -> Iterator[Finding]:
     checks: dict[str, Check] = {
         "topics": lambda: check_topics(kafka),
         "records": lambda: check_records(kafka),
-        "consumer groups": lambda: check_groups(kafka),
+        "consumer groups": lambda: check_groups(kafka, clock),
         "clocks": lambda: check_clocks(kafka, clock),
     }
     for name, check in checks.items():

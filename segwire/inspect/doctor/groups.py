@@ -2,20 +2,22 @@
 
 from collections.abc import Mapping
 
-from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions
+from confluent_kafka.admin import AdminClient
 
+from runtime.clock import Clock
 from runtime.kafka.clients import admin_client
 from runtime.settings import KafkaSettings
 from schemas.topics import TOPICS
 from segwire.inspect.doctor.finding import Finding
+from segwire.inspect.offsets import LATEST, find_offsets
 
 _TIMEOUT_S = 10.0
 
 Offsets = Mapping[tuple[str, int], int]
 
 
-def check_groups(kafka: KafkaSettings) -> list[Finding]:
+def check_groups(kafka: KafkaSettings, clock: Clock) -> list[Finding]:
     """Check every consumer group that has committed offsets of our topics."""
     admin = admin_client(kafka)
     names = {kafka.topic_prefix + topic.name for topic in TOPICS}
@@ -25,7 +27,9 @@ def check_groups(kafka: KafkaSettings) -> list[Finding]:
         committed = _committed(admin, group.group_id, names)
         if committed:
             idle = group.state in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
-            findings.append(judge_group(group.group_id, committed, _ends(admin, committed), idle=idle))
+            findings.append(
+                judge_group(group.group_id, committed, find_offsets(admin, committed.keys(), LATEST, clock), idle=idle)
+            )
     return findings or [Finding("consumer groups", ok=True, value="none has read yet")]
 
 
@@ -44,13 +48,3 @@ def _committed(admin: AdminClient, group: str, names: set[str]) -> dict[tuple[st
     future = admin.list_consumer_group_offsets(request, request_timeout=_TIMEOUT_S)[group]
     found = future.result(_TIMEOUT_S).topic_partitions
     return {(at.topic, at.partition): at.offset for at in found if at.topic in names and at.offset >= 0}
-
-
-def _ends(admin: AdminClient, committed: Offsets) -> dict[tuple[str, int], int]:
-    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    futures = admin.list_offsets(
-        {TopicPartition(topic, partition): latest for topic, partition in committed},
-        isolation_level=IsolationLevel.READ_COMMITTED,
-        request_timeout=_TIMEOUT_S,
-    )
-    return {(at.topic, at.partition): future.result(_TIMEOUT_S).offset for at, future in futures.items()}
