@@ -23,13 +23,17 @@ def command(ctx: click.Context, config: Path | None, data_dir: Path | None, as_j
 
     Every failure says its remedy. Exits 0 where all is fine, 1 on a finding, 2 where the configuration is wrong.
     """
+    from segwire.inspect.output import until_pipe_closes
+
     findings = []
     for finding in _examine(config, data_dir):
         findings.append(finding)
         if not as_json:
-            click.echo(format_finding(finding))
+            with until_pipe_closes():
+                click.echo(format_finding(finding))
     if as_json:
-        click.echo(msgspec.json.encode(findings))
+        with until_pipe_closes():
+            click.echo(msgspec.json.encode(findings))
     configured = all(finding.ok is not False for finding in findings if finding.check == "configuration")
     ctx.exit(exit_code(findings, configured=configured))
 

@@ -35,10 +35,12 @@ def apply(config: Path | None, data_dir: Path | None) -> None:
 def describe(config: Path | None, data_dir: Path | None, as_json: bool) -> None:
     """Show the topics as they are on the cluster, and what differs from what is wanted."""
     from runtime.kafka.topics import describe_topics
+    from segwire.inspect.output import until_pipe_closes
     from segwire.inspect.topics_text import format_states, states_as_json
 
     states = describe_topics(connected_settings(read_settings(config, data_dir)).kafka)
-    click.echo(msgspec.json.encode(states_as_json(states)) if as_json else format_states(states))
+    with until_pipe_closes():
+        click.echo(msgspec.json.encode(states_as_json(states)) if as_json else format_states(states))
 
 
 @command.command(
@@ -89,6 +91,8 @@ def read(
 @click.option("--format", "form", type=click.Choice(["markdown"]), default="markdown", show_default=True)
 def render(config: Path | None, data_dir: Path | None, form: str) -> None:  # noqa: ARG001 - one form so far
     """Render the topic manifest. Needs no Kafka."""
+    from segwire.inspect.output import until_pipe_closes
     from segwire.inspect.topics_text import render_markdown
 
-    click.echo(render_markdown(read_settings(config, data_dir).kafka.topic_prefix))
+    with until_pipe_closes():
+        click.echo(render_markdown(read_settings(config, data_dir).kafka.topic_prefix))

@@ -256,16 +256,20 @@ def test_follow_prints_what_comes(bench: Bench) -> None:
         watch.cancel()
 
 
-def test_closed_pipe_ends_quietly(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    ("command", "reader", "lines"),
+    [("topics read aam-posts", "head -n 1", 1), ("topics read aam-posts --limit 2", "true", 0), ("doctor", "true", 0)],
+)
+def test_closed_pipe_ends_quietly(bench: Bench, command: str, reader: str, lines: int) -> None:
     with bench.transaction() as writer:
         for _ in range(100):
             writer.put("aam-posts", b'"%s"' % (b"x" * 2_000))
-    script = f"{sys.executable} -m segwire.cli.main topics read aam-posts | head -n 1; exit ${{PIPESTATUS[0]}}"
+    script = f"{sys.executable} -m segwire.cli.main {command} | {reader}; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", script], env=bench.env, cwd=bench.directory, capture_output=True, timeout=120, check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.count(b"\n") == 1
+    assert done.stdout.count(b"\n") == lines
 
 
 def test_explain_tells_why(bench: Bench) -> None:
