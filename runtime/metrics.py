@@ -15,6 +15,33 @@ INGEST_BODY_BYTES = Counter("segwire_ingest_body_bytes", "Bytes of acknowledged 
 INGEST_IN_FLIGHT = Gauge("segwire_ingest_in_flight", "Messages produced and not yet acknowledged by Kafka.")
 INGEST_DISCONNECTS = Counter("segwire_ingest_disconnects", "Senders that went away before their whole body was here.")
 INGEST_LOSS_RISK = Counter("segwire_ingest_loss_risk", "Authenticated messages answered 503: the sender may lose them.")
+INGEST_TOKENS = Counter(
+    "segwire_ingest_tokens", "Answers of the token endpoint, by result (issued, or the error's code).", ["result"]
+)
+INGEST_VALID_KEYS = Gauge(
+    "segwire_ingest_valid_keys", "Signing keys valid now, by source; at 0 every message is refused.", ["source"]
+)
+SPOOL_BYTES = Gauge("segwire_ingest_spool_bytes", "Bytes of the spool's segments, by spool directory.", ["spool"])
+SPOOL_RECORDS = Gauge(
+    "segwire_ingest_spool_records", "Spooled records not yet in Kafka, by spool directory.", ["spool"]
+)
+SPOOL_OLDEST_AGE_SECONDS = Gauge(
+    "segwire_ingest_spool_oldest_age_seconds", "Age of the oldest record not yet in Kafka, else 0.", ["spool"]
+)
+SPOOL_APPENDS = Counter("segwire_ingest_spool_appends", "Appends, by result (synced, full or failed).", ["result"])
+SPOOL_FSYNC_SECONDS = Histogram(
+    "segwire_ingest_spool_fsync_seconds", "Writing and syncing one group of appends.", buckets=_LATENCY_S
+)
+SPOOL_REPLAYED = Counter("segwire_ingest_spool_replayed", "Spooled records handed out to be sent to Kafka.")
+SPOOL_CORRUPT = Counter("segwire_ingest_spool_corrupt", "Damaged places of the spool that were passed over.")
+SPOOL_TORN = Counter("segwire_ingest_spool_torn", "Unfinished writes that were cut off the end of a segment.")
+
+# Secrets, of any service
+SECRET_RELOADS = Counter(
+    "segwire_secret_reloads",
+    "Files of secrets that changed, by result (replaced, or failed: the old one is kept).",
+    ["result"],
+)
 
 # Processors
 RECORDS_IN = Counter("segwire_processor_records", "Input records committed.", ["processor"])

@@ -7,14 +7,13 @@
 from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from runtime.authentication_settings import HmacSettings, OAuth2Settings
+from runtime.settings_base import Section as _Section
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class KafkaSettings(_Section):
@@ -38,8 +37,10 @@ class SchemaRegistrySettings(_Section):
 
 
 class SourceSettings(_Section):
-    """One sending account: `POST /v1/aam/{name}`."""
+    """One sending account: `POST /v1/aam/{name}`. Each way of authentication that it has must be satisfied."""
 
+    hmac: HmacSettings | None = None
+    oauth2: OAuth2Settings | None = None
     allow_unauthenticated: bool = Field(False, description="accept messages without any authentication")
     max_body_bytes: int = Field(1_048_576, ge=1024, le=8 << 20, description="as received, and inflated")
 
@@ -53,6 +54,12 @@ class IngestSettings(_Section):
     ack_timeout_ms: int = Field(2200, ge=50, le=2900, description="until an unacknowledged message is answered 503")
     linger_ms: float = Field(1.0, ge=0, le=100, description="how long the producer waits to fill a batch")
     drain_timeout_ms: int = Field(15_000, ge=0, le=60_000, description="for requests in flight on SIGTERM")
+    token_key_files: list[str] = Field(
+        default_factory=list,
+        max_length=16,
+        description="keys of bearer tokens, the same in every replica: the first signs, all verify; "
+        "none: one is made and kept in the data directory",
+    )
 
 
 class ProcessorSettings(_Section):
@@ -88,6 +95,9 @@ class MembershipSettings(ProcessorSettings):
     default_ttl_days: int = Field(120, ge=0, le=36_500, description="time-to-live of a membership; 0: never")
     inactivity_days: int = Field(120, ge=1, le=36_500, description="after which an unseen user is removed")
     tombstone_after_days: int = Field(7, ge=0, le=3650, description="from a removal to the rows' tombstones")
+    removal_marker_days: int = Field(
+        30, ge=1, le=36_500, description="how long it is remembered that a user was removed; more than a message lives"
+    )
     segments: dict[str, SegmentSettings] = Field(default_factory=dict)
     block_cache_bytes: int = Field(64 << 20, ge=1 << 20, le=64 << 30)
     memtable_bytes: int = Field(32 << 20, ge=1 << 20, le=4 << 30)
@@ -133,10 +143,16 @@ class Settings(_Section):
                 "accepts anyone; configure sources, or listen on 127.0.0.1"
             )
         for name, source in (self.sources or {}).items():
-            if not source.allow_unauthenticated:
+            authenticated = source.hmac is not None or source.oauth2 is not None
+            if not authenticated and not source.allow_unauthenticated:
                 raise ValueError(
-                    f"sources.{name}: no authentication is configured; "
+                    f"sources.{name}: no authentication is configured; give it hmac or oauth2, or "
                     "set allow_unauthenticated: true if everyone who reaches the port may send"
+                )
+            if authenticated and source.allow_unauthenticated:
+                raise ValueError(
+                    f"sources.{name}: allow_unauthenticated: true contradicts the authentication that is configured; "
+                    "leave one of them out"
                 )
         return self
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from runtime.errors import ConfigurationError
 from runtime.settings import Settings
+from runtime.settings_variables import PREFIX, overlay
 
-PREFIX = "SEGWIRE_"
 DEFAULT_PATH = Path("segwire.yaml")
 
 Tree = dict[str, Any]
@@ -32,7 +32,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     origin = str(path or DEFAULT_PATH)
     for name in sorted(environ):
         if name.startswith(PREFIX):
-            _overlay(tree, name, environ[name])
+            overlay(tree, Settings, name, environ[name])
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
@@ -69,32 +69,6 @@ def _read(path: Path | None) -> Tree:
     return tree
 
 
-def _overlay(tree: Tree, name: str, text: str) -> None:
-    """Put one variable's value into the tree; keys of maps match what the file spells, whatever the case."""
-    parts = name.removeprefix(PREFIX).split("__")
-    node = tree
-    for depth, part in enumerate(parts):
-        key = next((k for k in node if str(k).lower() == part.lower()), part.lower())
-        if depth == len(parts) - 1:
-            node[key] = _value(text)
-            return
-        below = node.get(key)
-        if not isinstance(below, dict):
-            below = {}
-            node[key] = below
-        node = below
-
-
-def _value(text: str) -> Any:
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-    if isinstance(value, (dict, list, bool, int, float)) or value is None:
-        return value
-    return text
-
-
 def _explain(finding: Any) -> str:
     where = [str(part) for part in finding["loc"]]
     path = ".".join(where)
@@ -104,7 +78,20 @@ def _explain(finding: Any) -> str:
     message = str(finding["msg"]).removeprefix("Value error, ")
     if not where:
         return message
-    return f"{path}: {message}; it is {finding['input']!r}"
+    return f"{path}: {message}; it is {_shown(where, finding['input'])}"
+
+
+def _shown(where: list[str], value: Any) -> str:
+    """Return a wrong value for people to read, without any secret."""
+    if where[-1] == "secret":
+        return "not shown; put it in quotes if it is a number"
+    return repr(_masked(value))
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: "***" if key == "secret" else _masked(below) for key, below in value.items()}
+    return [_masked(item) for item in value] if isinstance(value, list) else value
 
 
 def _nearest(path: str) -> str:
@@ -128,8 +115,8 @@ def setting_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 def _below(annotation: Any, path: str) -> Iterator[str]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield from setting_paths(annotation, f"{path}.")
-    elif get_origin(annotation) is dict:
-        yield from _below(get_args(annotation)[1], f"{path}.*")
+    elif get_origin(annotation) in (dict, list):
+        yield from _below(get_args(annotation)[-1], f"{path}.*")
     elif get_origin(annotation) in (Union, types.UnionType):
         for choice in get_args(annotation):
             yield from _below(choice, path)

@@ -6,7 +6,7 @@
 import sys
 import types
 from collections.abc import Iterator
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -21,15 +21,32 @@ anything starts. An unknown key or variable stops the start with exit code 2 and
 is rendered from the settings: `python -m runtime.settings_reference > docs/CONFIGURATION.md`.
 
 A variable is `SEGWIRE_` and the path with `__` between levels: `kafka.bootstrap_servers` is
-`SEGWIRE_KAFKA__BOOTSTRAP_SERVERS`. `*` stands for a name that you give.
+`SEGWIRE_KAFKA__BOOTSTRAP_SERVERS`. `*` stands for a name that you give, or in a list for
+a place from 0 on. A `secret` is taken from a variable as it is; one newline at the end of a file of secrets is not part
+of it.
 
 ```yaml
 kafka: {bootstrap_servers: "broker-1:9092,broker-2:9092", partitions: 12, replication_factor: 3}
+sources:
+  adobe:
+    hmac:
+      keys:
+        - {secret_file: /run/secrets/adobe-old, not_after: 2026-02-01T00:00:00Z}
+        - {secret_file: /run/secrets/adobe-new}
 membership:
   default_ttl_days: 120
   segments: {"14356": {ttl_days: 30, name: "newsletter"}}
 ```
 """
+
+_NAMES = {
+    "int": "integer",
+    "str": "text",
+    "bool": "true or false",
+    "float": "number",
+    "NoneType": "none",
+    "datetime": "ISO 8601 time",
+}
 
 
 def reference() -> str:
@@ -58,8 +75,8 @@ def _below(annotation: Any) -> tuple[type[BaseModel], bool] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, False
     origin = get_origin(annotation)
-    if origin is dict:
-        found = _below(get_args(annotation)[1])
+    if origin in (dict, list):
+        found = _below(get_args(annotation)[-1])
         return None if found is None else (found[0], True)
     if origin in (Union, types.UnionType):
         return next((found for choice in get_args(annotation) if (found := _below(choice)) is not None), None)
@@ -88,9 +105,9 @@ def _name(annotation: Any) -> str:
         return "map"
     if origin is list:
         return "list"
-    return {"int": "integer", "str": "text", "bool": "true or false", "float": "number", "NoneType": "none"}.get(
-        getattr(annotation, "__name__", ""), "text"
-    )
+    if origin is Annotated:
+        return _name(get_args(annotation)[0])
+    return _NAMES.get(getattr(annotation, "__name__", ""), "text")
 
 
 def _default(field: FieldInfo) -> str:
