@@ -61,6 +61,7 @@ class _Telling:
         self.event = event
         self.limits = limits
         self.version = 0
+        self.told: set[str] = set()
 
     def run(self) -> None:
         event, user = self.event, self.story.user
@@ -70,6 +71,9 @@ class _Telling:
                 self._apply(destination, said)
 
     def _apply(self, destination: Destination, said: SegmentStatus) -> None:
+        if said.segment_id in self.told:
+            self.version = 0  # the same segment again in one message: its key needs a version of its own (I4)
+        self.told.add(said.segment_id)
         known = destination.segments.get(said.segment_id)
         if known is None:
             self._first(destination, said)
