@@ -48,7 +48,8 @@ def remove(story: Story, at_ms: int, cause: Cause) -> None:
 def next_due(user: UserState, limits: TimeLimits) -> int:
     """Return the earliest time at which anything of the user is due, NEVER where nothing is."""
     inactive_at = limits.inactive_at(user.seen_day) if user.seen_day else NEVER
-    return min((at for at, _ in _ends(user, limits)), default=inactive_at) if user.destinations else inactive_at
+    ends = min((at for at, _ in _ends(user, limits)), default=NEVER)
+    return min(ends, inactive_at)
 
 
 def places(user: UserState) -> Iterator[Place]:
