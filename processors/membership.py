@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
+from typing import Literal
 
 import msgspec
 
 from processors.rules.departure import expire, places
 from processors.rules.expiry import TimeLimits
 from processors.rules.membership import apply_event
+from processors.rules.privacy import apply_privacy
 from processors.rules.state import UserState, decode_state, encode_state
 from processors.rules.story import Story
 from runtime import metrics
@@ -17,13 +19,19 @@ from runtime.processor import InputRecord, OutputRecord
 from runtime.state.store import Timer, data_key, split_data_key
 from runtime.state.table import Codec, StateTable
 from schemas import headers
+from schemas.avro_codec import encode_key
 from schemas.avro_rows import MembershipEncoder
-from schemas.event import SegmentEvent, decode_event
-from schemas.membership import SegmentMembership, SegmentMembershipChange
+from schemas.event import Origin, Partner, SegmentEvent, decode_event
+from schemas.membership import SegmentMembership, SegmentMembershipChange, SegmentMembershipKey
+from schemas.privacy import IdentityRecord, PrivacyRequest, encode_identity, identity_key
 from schemas.topics import TopicNames
 
 STAGE = "membership"
 _TIMERS_PER_TURN = 2_000
+
+
+def _time_of(event: SegmentEvent | PrivacyRequest) -> int:
+    return event.received_at if isinstance(event, SegmentEvent) else event.requested_at
 
 
 def active_memberships(user: UserState) -> int:
@@ -38,6 +46,7 @@ STATE_CODEC: Codec[UserState] = Codec(
     due_ms=lambda user: user.due_at,
     offset=lambda user: user.offset,
     active=active_memberships,
+    blank=lambda user: user.blank,
 )
 
 
@@ -64,11 +73,18 @@ class Membership:
             user = self._table[key]
             if record.offset <= user.offset:
                 continue
-            story = apply_event(user, event, self._limits)
+            story = self._apply(user, event, record)
             if story.stored:
                 user.offset = record.offset
                 self._tell(key, record.partition, story, outputs)
+                self._tell_identities(story, _time_of(event), outputs)
         return outputs
+
+    def _apply(self, user: UserState, event: SegmentEvent | PrivacyRequest, record: InputRecord) -> Story:
+        if isinstance(event, SegmentEvent):
+            return apply_event(user, event, self._limits)
+        origin = Origin(self._names.segment_events, record.partition, record.offset, 0)
+        return apply_privacy(user, event, origin, self._limits)
 
     def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
         """Let happen what is due; a budget keeps one turn short, the rest follows in the next."""
@@ -84,6 +100,7 @@ class Membership:
             story = Story(user, key.decode())
             expire(story, now_ms, self._limits)
             self._tell(timer.key, partition, story, outputs)
+            self._tell_identities(story, now_ms, outputs)
         return outputs
 
     def committed(self) -> None:
@@ -109,7 +126,7 @@ class Membership:
         for partition in sorted(partitions):
             yield from self._table.store.due(partition, now_ms)
 
-    def _event(self, record: InputRecord, outputs: list[OutputRecord]) -> SegmentEvent | None:
+    def _event(self, record: InputRecord, outputs: list[OutputRecord]) -> SegmentEvent | PrivacyRequest | None:
         """Decode a record; what is not an event goes to the dead letters, another kind of event is passed over."""
         try:
             return decode_event(record.value or b"")
@@ -138,9 +155,27 @@ class Membership:
             value = self._change(change)
             outputs.append(OutputRecord(self._names.segment_membership_changes, partition, uuid, value))
             self._changes[change.change, change.cause] += 1
-        for row in story.rows:
-            row_key, body = self._body(row)
-            outputs.append(OutputRecord(self._names.segment_membership, partition, row_key, self._encoder.row(body)))
+        rows = self._names.segment_membership
+        outputs.extend(OutputRecord(rows, partition, *self._row(row)) for row in story.rows)
+
+    def _tell_identities(self, story: Story, at_ms: int, outputs: list[OutputRecord]) -> None:
+        """Say which partner IDs the user has, and no longer has, to the processor that finds users by them."""
+        said: list[tuple[Literal["synced", "unsynced"], Partner]] = [
+            *(("synced", partner) for partner in story.synced), *(("unsynced", partner) for partner in story.unsynced)
+        ]  # fmt: skip
+        for kind, partner in said:
+            record = IdentityRecord(
+                kind=kind, dpid=partner.dpid, partner_uuid=partner.uuid, at=at_ms, aam_uuid=story.aam_uuid
+            )  # fmt: skip
+            key = identity_key(partner.dpid, partner.uuid)
+            outputs.append(OutputRecord(self._names.identity, -1, key, encode_identity(record)))
+
+    def _row(self, row: SegmentMembership | SegmentMembershipKey) -> tuple[bytes, bytes | None]:
+        """Return key and value of a row; a key alone is a tombstone."""
+        if isinstance(row, SegmentMembershipKey):
+            return encode_key(row), None
+        key, body = self._body(row)
+        return key, self._encoder.row(body)
 
     def _change(self, change: SegmentMembershipChange) -> bytes:
         _, body = self._body(change)

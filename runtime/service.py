@@ -6,7 +6,7 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -51,6 +51,32 @@ def settle_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+def run_together(tasks: Sequence[Callable[[], None]], stop: StopSignal) -> None:
+    """Run the first task in this thread and the others in threads of their own; all end when one does.
+
+    Raises:
+        BaseException: what ended the first task that failed.
+    """
+    failures: list[BaseException] = []
+
+    def run(task: Callable[[], None]) -> None:
+        try:
+            task()
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the main thread
+            failures.append(error)
+        finally:
+            stop.set()
+
+    others = [threading.Thread(target=run, args=(task,), name=f"task-{n}") for n, task in enumerate(tasks[1:], 1)]
+    for thread in others:
+        thread.start()
+    run(tasks[0])
+    for thread in others:
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 class ReadyFile:

@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from schemas.privacy import PrivacyRequest
+
 Status = Literal["ACTIVE", "INACTIVE"]
 
 
@@ -62,6 +64,7 @@ class EventKind(msgspec.Struct, frozen=True, gc=False):
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(SegmentEvent)
+_privacy_decoder = msgspec.json.Decoder(PrivacyRequest)
 _kind_decoder = msgspec.json.Decoder(EventKind)
 
 
@@ -70,15 +73,19 @@ def encode_event(event: SegmentEvent) -> bytes:
     return _encoder.encode(event)
 
 
-def decode_event(value: bytes) -> SegmentEvent | None:
+def decode_event(value: bytes) -> SegmentEvent | PrivacyRequest | None:
     """Decode a record's value; None for a kind that this version does not know.
 
     Raises:
-        msgspec.MsgspecError: it is not a segment event.
+        msgspec.MsgspecError: it is not an event.
     """
     try:
         return _decoder.decode(value)
     except msgspec.ValidationError:
-        if _kind_decoder.decode(value).kind != "segments":
+        # Nearly every event is of the first kind, so the others pay for the second look.
+        kind = _kind_decoder.decode(value).kind
+        if kind == "privacy":
+            return _privacy_decoder.decode(value)
+        if kind != "segments":
             return None
         raise

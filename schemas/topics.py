@@ -114,6 +114,29 @@ MEMBERSHIP_STATE = Topic(
     private=True,
     settings=_COMPACTED,
 )
+IDENTITY = Topic(
+    name="identity",
+    purpose="Which user has which partner ID, and requests to remove whoever has one.",
+    key="DPID|partner ID (UTF-8)",
+    value="JSON: IdentityRecord",
+    cleanup="delete",
+    retention_ms=7 * DAY_MS,
+    partitioning="key",
+    readers="identity",
+    private=True,
+)
+IDENTITY_STATE = Topic(
+    name="identity-state",
+    purpose="The identity processor's changelog.",
+    key="DPID|partner ID (UTF-8)",
+    value="versioned msgpack, private",
+    cleanup="compact",
+    retention_ms=None,
+    partitioning="key",
+    readers="identity only (restore)",
+    private=True,
+    settings=_COMPACTED,
+)
 DEAD_LETTERS = Topic(
     name="dead-letters",
     purpose="What was set aside, with its original bytes and the reason.",
@@ -131,6 +154,8 @@ TOPICS: tuple[Topic, ...] = (
     SEGMENT_MEMBERSHIP,
     SEGMENT_MEMBERSHIP_CHANGES,
     MEMBERSHIP_STATE,
+    IDENTITY,
+    IDENTITY_STATE,
     DEAD_LETTERS,
 )
 
@@ -146,6 +171,8 @@ class TopicNames:
         self.segment_membership = prefix + SEGMENT_MEMBERSHIP.name
         self.segment_membership_changes = prefix + SEGMENT_MEMBERSHIP_CHANGES.name
         self.membership_state = prefix + MEMBERSHIP_STATE.name
+        self.identity = prefix + IDENTITY.name
+        self.identity_state = prefix + IDENTITY_STATE.name
         self.dead_letters = prefix + DEAD_LETTERS.name
 
 

@@ -1,18 +1,19 @@
-"""How memberships end without being told so: time-to-live and inactivity. Pure. Source: spec §3."""
+"""How memberships end without being told so: time-to-live, inactivity, removal. Pure. Source: spec §3."""
 
 from collections.abc import Iterator
 
-from processors.rules.expiry import TimeLimits
+from processors.rules.expiry import DAY_MS, TimeLimits
 from processors.rules.state import NEVER, UserState
 from processors.rules.story import Place, Story
-from schemas.membership import Cause
+from schemas.event import Origin
+from schemas.membership import Cause, SegmentMembershipKey
 
 
 def expire(story: Story, now_ms: int, limits: TimeLimits) -> None:
     """Let happen, in order of its time, all that is due for the user by `now_ms`; never early.
 
     An expiry due at the same time as the user's removal comes first. The exits name the time at which they were due,
-    not when they were noticed.
+    not when they were noticed. After a removal the user's rows are deleted, and in the end its marker.
     """
     user = story.user
     inactive_at = limits.inactive_at(user.seen_day) if user.seen_day else NEVER
@@ -23,11 +24,18 @@ def expire(story: Story, now_ms: int, limits: TimeLimits) -> None:
         story.turn(place, active=False, since=at, cause="EXPIRED", version=version, changed_at=at)
         story.row(place, cause="EXPIRED", version=version)
     if inactive_at <= now_ms:
-        remove(story, inactive_at, "INACTIVE_USER")
+        remove(story, inactive_at, "INACTIVE_USER", limits)
+    if user.tombstone_at <= now_ms:
+        _bury(story)
+    if _marker_ends(user, limits) <= now_ms:
+        user.removed_at = 0
+        story.stored = True
     user.due_at = next_due(user, limits)
 
 
-def remove(story: Story, at_ms: int, cause: Cause) -> None:
+def remove(
+    story: Story, at_ms: int, cause: Cause, limits: TimeLimits, origin: Origin | None = None
+) -> None:  # fmt: skip
     """End every membership of the user and forget the user, but for when that was.
 
     Every row is published INACTIVE with the cause, naming every synced partner ID; the marker that stays keeps what was
@@ -37,11 +45,18 @@ def remove(story: Story, at_ms: int, cause: Cause) -> None:
     version = user.next_version(at_ms)
     for place in places(user):
         if place.membership.active:
-            story.turn(place, active=False, since=at_ms, cause=cause, version=version, changed_at=at_ms)
+            story.turn(
+                place, active=False, since=at_ms, cause=cause, version=version, changed_at=at_ms, origin=origin
+            )  # fmt: skip
         place.membership.since = at_ms
         story.row(place, cause=cause, version=version)
+        user.tombstones.append(place[:3])
+    if user.tombstones:
+        user.tombstone_at = at_ms + limits.tombstone_after_days * DAY_MS
+    story.unsynced.extend(user.partners)
     user.destinations, user.partners, user.regions, user.topics = [], [], [], []
-    user.seen_day, user.due_at, user.removed_at = 0, NEVER, at_ms
+    user.seen_day, user.removed_at = 0, at_ms
+    user.due_at = next_due(user, limits)
     story.stored = True
 
 
@@ -49,7 +64,25 @@ def next_due(user: UserState, limits: TimeLimits) -> int:
     """Return the earliest time at which anything of the user is due, NEVER where nothing is."""
     inactive_at = limits.inactive_at(user.seen_day) if user.seen_day else NEVER
     ends = min((at for at, _ in _ends(user, limits)), default=NEVER)
-    return min(ends, inactive_at)
+    return min(ends, inactive_at, user.tombstone_at, _marker_ends(user, limits))
+
+
+def _bury(story: Story) -> None:
+    """Delete the rows of before the removal, but for those that live again."""
+    user = story.user
+    living = {place[:3] for place in places(user)}
+    for client_id, destination_id, segment_id in user.tombstones:
+        if (client_id, destination_id, segment_id) not in living:
+            story.rows.append(SegmentMembershipKey(client_id, destination_id, story.aam_uuid, segment_id))
+    user.tombstones, user.tombstone_at = [], NEVER
+    story.stored = True
+
+
+def _marker_ends(user: UserState, limits: TimeLimits) -> int:
+    """Return when a removal need no longer be remembered; a user who is back keeps the memory."""
+    if not user.removed_at or user.alive or user.tombstones:
+        return NEVER
+    return user.removed_at + limits.marker_days * DAY_MS
 
 
 def places(user: UserState) -> Iterator[Place]:

@@ -8,11 +8,17 @@ DAY_MS = 86_400_000
 
 
 class TimeLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The configured limits: days to live per segment (0: for ever), and of an unseen user."""
+    """The configured limits: days to live per segment (0: for ever), and of an unseen user; what follows a removal.
+
+    `tombstone_after_days`: from a removal to the tombstones of the user's rows. `marker_days`: how long it is
+    remembered that the user was removed; messages from before the removal must not arrive later than that.
+    """
 
     default_ttl_days: int = 120
     ttl_days: Mapping[str, int] = {}
     inactivity_days: int = 120
+    tombstone_after_days: int = 7
+    marker_days: int = 30
 
     def expires_at(self, segment_id: str, verified_at: int) -> int | None:
         """Return when a qualification verified at `verified_at` ends (epoch ms), None for never.

@@ -46,6 +46,8 @@ def _see(story: Story, event: SegmentEvent, limits: TimeLimits) -> None:
     if event.partner is not None:
         partners = with_partner(user.partners, event.partner)
         if partners is not user.partners:
+            story.synced.append(event.partner)
+            story.unsynced.extend(gone for gone in user.partners[:1] if gone not in partners)
             user.partners = partners
             story.stored = True
     if event.regions and event.regions != user.regions:

@@ -46,6 +46,7 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     `offset`: the last input offset applied. `version`: of the last thing published, a hybrid clock (at least the epoch
     ms of its cause), so that it rises even across a removal of the state. `seen_day`: days since the epoch, 0: never.
     `due_at`: nothing is due before (a lower bound). `removed_at`: what was received or verified until then is ignored.
+    `tombstones`: rows of before the removal, to be deleted at `tombstone_at`.
     """
 
     offset: int = -1
@@ -57,6 +58,18 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     partners: list[Partner] = []
     regions: list[int] = []
     topics: list[str] = []
+    tombstones: list[tuple[str, str, str]] = []
+    tombstone_at: int = NEVER
+
+    @property
+    def alive(self) -> bool:
+        """Whether the user was seen since the last removal."""
+        return self.seen_day > 0 or bool(self.destinations)
+
+    @property
+    def blank(self) -> bool:
+        """Whether there is nothing to be kept."""
+        return not self.alive and not self.removed_at and not self.tombstones
 
     def destination(self, client_id: str, destination_id: str) -> Destination:
         """Return the user's memberships at a destination, an empty set where there were none."""

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from processors.rules.state import UNKNOWN, Membership, UserState
-from schemas.event import Origin
-from schemas.membership import Cause, Previous, SegmentMembership, SegmentMembershipChange
+from schemas.event import Origin, Partner
+from schemas.membership import Cause, Previous, SegmentMembership, SegmentMembershipChange, SegmentMembershipKey
 
 
 class Place(NamedTuple):
@@ -17,14 +17,19 @@ class Place(NamedTuple):
 
 
 class Story:
-    """Collects what is published of a user, and whether the user's state has to be stored."""
+    """Collects what is published of a user, and whether the user's state has to be stored.
+
+    A key among the `rows` is a tombstone.
+    """
 
     def __init__(self, user: UserState, aam_uuid: str) -> None:
         """Tell of `user`, whose state the rules change in place."""
         self.user = user
         self.aam_uuid = aam_uuid
-        self.rows: list[SegmentMembership] = []
+        self.rows: list[SegmentMembership | SegmentMembershipKey] = []
         self.changes: list[SegmentMembershipChange] = []
+        self.synced: list[Partner] = []
+        self.unsynced: list[Partner] = []
         self.stored = False
 
     def turn(

@@ -17,7 +17,8 @@ class Codec(NamedTuple, Generic[V]):
     """How a value is stored, made anew, and when it is due.
 
     `due_ms` returns the earliest time at which something of the value is due, at or past `NO_TIMER` for never.
-    `offset` returns the last input offset applied to a value; `active` how many active things it holds, for the census.
+    `offset` returns the last input offset applied to a value; `active` how many active things it holds, for the census;
+    `blank` whether nothing is to be kept, so that the entry is deleted.
     """
 
     encode: Callable[[V], bytes]
@@ -26,6 +27,7 @@ class Codec(NamedTuple, Generic[V]):
     due_ms: Callable[[V], int]
     offset: Callable[[V], int]
     active: Callable[[V], int]
+    blank: Callable[[V], bool]
 
 
 class Census:
@@ -44,7 +46,7 @@ class ChangelogRecord(NamedTuple):
 
     partition: int
     key: bytes
-    value: bytes
+    value: bytes | None
 
 
 class StateTable(Generic[V]):
@@ -60,7 +62,7 @@ class StateTable(Generic[V]):
         self._due: dict[bytes, int] = {}
         self._dirty: dict[bytes, None] = {}
         self._fired: list[Timer] = []
-        self._encoded: list[tuple[bytes, bytes]] = []
+        self._encoded: list[tuple[bytes, bytes | None]] = []
 
     def load(self, keys: Iterable[bytes]) -> None:
         """Have these values at hand: one read for all that are not yet."""
@@ -89,9 +91,12 @@ class StateTable(Generic[V]):
         self._fired.append(timer)
 
     def changelog(self) -> Iterator[ChangelogRecord]:
-        """Encode what was changed, each entry once, for the changelog; `commit` then stores the same bytes."""
-        encode = self.codec.encode
-        self._encoded = [(key, encode(self._values[key])) for key in self._dirty]
+        """Encode what was changed, each entry once, for the changelog; `commit` then stores the same bytes.
+
+        A deleted entry's value is None: a tombstone.
+        """
+        encode, blank, values = self.codec.encode, self.codec.blank, self._values
+        self._encoded = [(key, None if blank(values[key]) else encode(values[key])) for key in self._dirty]
         for key, value in self._encoded:
             yield ChangelogRecord(*split_data_key(key), value)
 
@@ -103,8 +108,9 @@ class StateTable(Generic[V]):
             writes.disarm(timer)
         for key, raw in self._encoded:
             writes.put(key, raw)
-            self._count(key)
-            was, due = self._due[key], due_ms(self._values[key])
+            self._count(key, raw is not None)
+            was = self._due[key]
+            due = NO_TIMER if raw is None else due_ms(self._values[key])
             if was != due:
                 if was < NO_TIMER:
                     writes.disarm(Timer(was, key))
@@ -117,9 +123,9 @@ class StateTable(Generic[V]):
         held = list(self.census.values())
         return Census(sum(census.entries for census in held), sum(census.active for census in held))
 
-    def _count(self, key: bytes) -> None:
+    def _count(self, key: bytes, kept: bool) -> None:
         census = self.census.setdefault(split_data_key(key)[0], Census())
-        census.entries += key not in self._active
+        census.entries += kept - (key in self._active)
         census.active += self.codec.active(self._values[key]) - self._active.get(key, 0)
 
     def drop(self) -> None:

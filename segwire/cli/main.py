@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "simulate": "simulate",
     "explain": "explain",
     "dead-letters": "dead_letters",
+    "privacy": "privacy",
     "doctor": "doctor",
 }
 
