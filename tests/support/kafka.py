@@ -18,6 +18,13 @@ from segwire.embedded.kafka.progress import ConsoleProgress
 from segwire.embedded.kafka.server import EmbeddedKafka
 
 LIMIT_S = 60.0
+PASSING = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
 
 
 class RunningKafka:
@@ -107,7 +114,7 @@ def read_all(servers: str, topic: str, partition: int = 0) -> list[bytes | None]
     )
     try:
         place = TopicPartition(topic, partition)
-        low, high = consumer.get_watermark_offsets(place, timeout=LIMIT_S)
+        low, high = _watermarks(consumer, place)
         consumer.assign([TopicPartition(topic, partition, low)])
         values: list[bytes | None] = []
         deadline = time.monotonic() + LIMIT_S
@@ -120,6 +127,20 @@ def read_all(servers: str, topic: str, partition: int = 0) -> list[bytes | None]
         return values
     finally:
         consumer.close()
+
+
+def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """Ask for the first and the next offset, again while a broker that has just started takes up its partitions."""
+    deadline = time.monotonic() + LIMIT_S
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(place, timeout=LIMIT_S)
+        except KafkaException as error:
+            if error.args[0].code() not in PASSING or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return low, high
 
 
 def _position(consumer: Consumer, place: TopicPartition) -> int:

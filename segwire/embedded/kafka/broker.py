@@ -17,6 +17,7 @@ from segwire.embedded.kafka.properties import broker_settings, render_properties
 from segwire.embedded.kafka.storage import Storage
 
 READY_LIMIT_S = 180.0
+LEADERS_LIMIT_S = 10.0
 FORMAT_LIMIT_S = 120.0
 STOP_GRACE_S = 10.0
 SHOWN_LINES = 20
@@ -125,6 +126,11 @@ class Broker:
         admin = AdminClient({"bootstrap.servers": f"{HOST}:{self._port}", "log_level": 0})
         while not _answers(admin):
             self._check(deadline)
+        # Stored partitions find their leader a moment later. One that never does is for who uses it, not for the start.
+        leaders_deadline = min(deadline, time.monotonic() + LEADERS_LIMIT_S)
+        while not _has_leaders(admin) and time.monotonic() < leaders_deadline:
+            self._check(deadline)
+            time.sleep(POLL_S)
 
     def _wait_for_port(self, deadline: float) -> None:
         while True:
@@ -151,6 +157,14 @@ def _answers(admin: AdminClient) -> bool:
         return bool(admin.list_topics(timeout=1).brokers)
     except KafkaException:
         return False
+
+
+def _has_leaders(admin: AdminClient) -> bool:
+    try:
+        topics = admin.list_topics(timeout=1).topics.values()
+    except KafkaException:
+        return False
+    return all(partition.leader >= 0 for topic in topics for partition in topic.partitions.values())
 
 
 def last_words(text: str) -> list[str]:

@@ -83,6 +83,7 @@ class EmbeddedKafka:
         Raises:
             EmbeddedKafkaError: it cannot run; the message says what, which value, and what to do.
         """
+        find_java(())  # before anything is downloaded for it
         java = find_java(JarCache(self._cache_dir, load_pins(), self._fetch, self._progress).ensure())
         self._storage.make()
         try:
