@@ -113,6 +113,8 @@ def _producer_config(settings: Settings) -> Config:
         "message.max.bytes": max(1_000_000, largest_bytes + _RECORD_OVERHEAD_BYTES),
         "queue.buffering.max.kbytes": _QUEUE_KBYTES_MAX,
         **producer_config(settings.kafka, linger_ms=settings.ingest.linger_ms),
+        # What it would print comes to the error callback too.
+        "log_level": settings.kafka.properties.get("log_level", 0),
     }
 
 

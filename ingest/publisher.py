@@ -22,6 +22,8 @@ MakeProducer = Callable[[OnError], Producer]
 _POLL_S = 0.1
 _SWEEP_S = 0.02
 _PROBE_S = 1.0
+# "No connection", in librdkafka's words: before the first contact the start itself tells it.
+_UNREACHABLE_CODES = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - no other name
 # The size of a whole batch, or of one record, is above what the topic or the client takes.
 _SIZE_CODES = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE, KafkaError.RECORD_LIST_TOO_LARGE})
 
@@ -68,6 +70,8 @@ class KafkaPublisher:
         self._in_flight = 0
         self._trouble: str | None = None
         self._fatal: str | None = None
+        self._connected = False
+        self._reported: set[int] = set()
         self._stopping = False
         self._producer = make_producer(self._on_error)
         self._produce = self._producer.produce
@@ -94,15 +98,17 @@ class KafkaPublisher:
         if self._fatal is not None:
             return self._fatal
         if self._trouble is not None and self.topics(_PROBE_S) is not None:
-            self._trouble = None
+            self._recovered()
         return self._trouble
 
     def topics(self, timeout_s: float) -> set[str] | None:
         """Return the names of the cluster's topics, None where no broker answers. Blocks."""
         try:
-            return set(self._producer.list_topics(timeout=timeout_s).topics)
+            names = set(self._producer.list_topics(timeout=timeout_s).topics)
         except KafkaException:
             return None
+        self._connected = True
+        return names
 
     def close(self, timeout_s: float) -> int:
         """Wait for what Kafka has not acknowledged yet; return how many records are given up. Blocks."""
@@ -144,17 +150,27 @@ class KafkaPublisher:
         self._acknowledged.append((future, error))
 
     def _on_error(self, error: KafkaError) -> None:
-        log_error(error)
+        code = error.code()
+        # It tells the same each second of an outage: once is enough, until all is well again.
+        if code not in self._reported and (self._connected or code not in _UNREACHABLE_CODES):
+            self._reported.add(code)
+            log_error(error)
         if error.fatal():
             self._fatal = f"the Kafka client failed for good ({error.str()}): restart this service"
-        elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - librdkafka's own codes have no other name
+        elif code == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - no other name
             self._trouble = "no Kafka broker can be reached; see kafka.bootstrap_servers"
+
+    def _recovered(self) -> None:
+        _log.info("kafka_recovered")
+        self._trouble = None
+        self._reported.clear()
 
     def _resolve(self, batch: list[tuple[Verdicts, KafkaError | None]]) -> None:
         self._in_flight -= len(batch)
         for future, error in batch:
             if error is None:
-                self._trouble = None
+                if self._trouble is not None:
+                    self._recovered()
                 self._settle(future, AckState.ACKNOWLEDGED, 0)
             else:
                 self._settle(future, _state(error), 0)
@@ -186,6 +202,8 @@ class KafkaPublisher:
             return True
         self._settle(future, AckState.PENDING, (self._clock.monotonic_s() - since_s) * 1000)
         if future.done():
+            if self._trouble is None:
+                _log.warning("kafka_does_not_acknowledge", timeout_ms=self._limits.ack_timeout_ms)
             self._trouble = f"Kafka did not acknowledge within {self._limits.ack_timeout_ms} ms"
         return future.done()
 

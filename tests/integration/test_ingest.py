@@ -172,6 +172,24 @@ def receive_all(sender: socket.socket) -> bytes:
     return b"".join(iter(lambda: sender.recv(65536), b""))
 
 
+def test_other_routes_and_methods_are_answered_on_the_same_connection(ingest: IngestProcess) -> None:
+    connection = ingest.connect()
+    for method, path, status in [
+        ("HEAD", PATH, 405),
+        ("GET", "/openapi.json", 200),
+        ("HEAD", "/nothing", 404),
+        ("GET", "/problems/too-large", 200),
+        ("GET", "/docs", 200),
+    ]:
+        connection.request(method, path)
+        response = connection.getresponse()
+        assert response.status == status
+        assert response.headers["x-request-id"]
+        assert (response.read() == b"") == (method == "HEAD")
+    assert exchange(connection, GOOD).status == 200
+    connection.close()
+
+
 def test_the_management_port_tells_health_and_counts(ingest: IngestProcess) -> None:
     assert ingest.post(GOOD).status == 200
     assert ingest.post(GOOD, path="/v1/aam/nobody").status == 404
@@ -317,8 +335,10 @@ def test_an_unreachable_kafka_is_named_with_the_remedy() -> None:
         address = f"127.0.0.1:{closed.getsockname()[1]}"
         code, said = refused_start(KafkaSettings(bootstrap_servers=address))
     assert code == 1
-    assert f"no broker answered at '{address}'" in said
+    assert said.splitlines()[-1].startswith(f"segwire: kafka.bootstrap_servers: no broker answered at '{address}'")
     assert "check the address" in said
+    assert "kafka_client_error" not in said
+    assert "%3|" not in said
 
 
 def test_missing_topics_are_named_with_the_remedy(kafka: KafkaServer, topic_prefix: str) -> None:

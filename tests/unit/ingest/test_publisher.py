@@ -1,6 +1,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -222,6 +223,34 @@ def test_brokers_that_are_down_are_not_ready_until_one_answers() -> None:
         await until(lambda: publisher.not_ready() is not None)
         producer.brokers = True
         assert publisher.not_ready() is None
+
+    play(scenario)
+
+
+def test_an_outage_is_logged_once_and_not_before_the_first_contact(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[int] = []
+    monkeypatch.setattr("ingest.publisher.log_error", lambda error: logged.append(error.code()))
+
+    async def scenario(publisher: KafkaPublisher, producer: FakeProducer, clock: HandClock) -> None:
+        async def outage(*codes: int) -> None:
+            done = asyncio.Event()
+            for code in codes:
+                producer.report(partial(producer.on_error, KafkaError(code)))
+            loop = asyncio.get_running_loop()
+            producer.report(lambda: loop.call_soon_threadsafe(done.set))
+            await done.wait()
+
+        down = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN)
+        await outage(*down, KafkaError._AUTHENTICATION, *down)
+        assert logged == [KafkaError._AUTHENTICATION]
+        assert publisher.not_ready() is None
+        await outage(*down, *down)
+        assert logged == [KafkaError._AUTHENTICATION, *down]
+        publisher.publish(RECORD)
+        producer.acknowledge()
+        await until(lambda: publisher._trouble is None)
+        await outage(*down)
+        assert logged == [KafkaError._AUTHENTICATION, *down, *down]
 
     play(scenario)
 
