@@ -27,8 +27,8 @@ def send_one(kafka: KafkaSettings, topic: str, key: bytes, value: bytes, timeout
     producer.flush(timeout_s)
     if not answers:
         raise UnreachableKafkaError(
-            f"kafka.bootstrap_servers: {kafka.bootstrap_servers!r} did not acknowledge the request within {timeout_s:g} s; "
-            "see segwire doctor, and send the request again: it may be repeated"
+            f"kafka.bootstrap_servers: {kafka.bootstrap_servers!r} did not acknowledge the request within "
+            f"{timeout_s:g} s; see segwire doctor, and send the request again: it may be repeated"
         )
     answer = answers[0]
     if isinstance(answer, KafkaError):

@@ -33,8 +33,8 @@ def delete(
 ) -> None:  # fmt: skip
     """Request a removal, by the user or by a partner ID (every user who has it).
 
-    Every membership of the user ends with cause PRIVACY, naming every synced partner ID; what was sent before never brings
-    the user back. The rows are deleted after membership.tombstone_after_days.
+    Every membership of the user ends with cause PRIVACY, naming every synced partner ID; what was sent before never
+    brings the user back. The rows are deleted after membership.tombstone_after_days.
     """
     if (aam_uuid is None) == (partner_uuid is None):
         raise click.UsageError("name one user: --aam-uuid UUID, or --partner-uuid ID with its --dpid")

@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from schemas.event import Origin, SegmentEvent, decode_event, encode_event
+from schemas.privacy import PrivacyRequest, encode_privacy_request
 
 SEEN = SegmentEvent(
     client_id="74323",
@@ -26,10 +27,16 @@ def test_kind_is_written() -> None:
 
 
 def test_event_of_an_unknown_kind_is_none() -> None:
-    assert decode_event(b'{"kind": "privacy", "aam_uuid": "0578"}') is None
+    assert decode_event(b'{"kind": "consent", "aam_uuid": "0578"}') is None
 
 
 @pytest.mark.parametrize("value", [b"", b"{}", b'{"kind": "segments"}', b"[]", b'{"kind": 1}'])
 def test_what_is_no_event_is_refused(value: bytes) -> None:
     with pytest.raises(msgspec.MsgspecError):
         decode_event(value)
+
+
+def test_request_for_removal_comes_back_as_it_was() -> None:
+    request = PrivacyRequest(aam_uuid="0578", requested_at=7, request_id="r")
+
+    assert decode_event(encode_privacy_request(request)) == request
