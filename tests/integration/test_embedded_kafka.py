@@ -21,6 +21,7 @@ from segwire.embedded.kafka.errors import EmbeddedKafkaError
 from segwire.embedded.kafka.interface import KafkaServer
 from segwire.embedded.kafka.java import find_java, start_cache_path
 from segwire.embedded.kafka.pins import load_pins
+from segwire.embedded.kafka.ports import any_free_port
 from segwire.embedded.kafka.server import EmbeddedKafka
 from tests.support.kafka import create_topic, produce_all, read_all, wait_until
 
@@ -114,6 +115,17 @@ def test_named_port_that_is_busy_is_refused_by_name(tmp_path: Path) -> None:
         port = other.getsockname()[1]
         with pytest.raises(EmbeddedKafkaError, match=rf"Port {port} .*process {os.getpid()} .*--port"):
             EmbeddedKafka(tmp_path, port=port, train=False).start()
+
+
+def test_another_broker_that_was_quicker_to_take_the_port_is_not_mistaken_for_ours(
+    kafka: KafkaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = int(kafka.bootstrap_servers.rpartition(":")[2])
+    ports = iter([taken, any_free_port()])
+    monkeypatch.setattr("segwire.embedded.kafka.server.choose_port", lambda *_: next(ports))
+    with EmbeddedKafka(tmp_path) as ours:
+        assert ours.bootstrap_servers != kafka.bootstrap_servers
+        assert ours.poll() is None
 
 
 def test_next_start_takes_another_port_where_the_remembered_one_is_busy(tmp_path: Path) -> None:

@@ -124,8 +124,11 @@ class Broker:
         self._wait_for_port(deadline)
         # Only now a client: one that meets a closed port waits longer before it tries again than a start takes.
         admin = AdminClient({"bootstrap.servers": f"{HOST}:{self._port}", "log_level": 0})
-        while not _answers(admin):
+        cluster_id = self._storage.check().cluster_id
+        # Another's broker may have taken the port just before: then ours ends, saying so.
+        while not _answers(admin, cluster_id):
             self._check(deadline)
+            time.sleep(POLL_S)
         # Stored partitions find their leader a moment later. One that never does is for who uses it, not for the start.
         leaders_deadline = min(deadline, time.monotonic() + LEADERS_LIMIT_S)
         while not _has_leaders(admin) and time.monotonic() < leaders_deadline:
@@ -152,9 +155,10 @@ class Broker:
             )
 
 
-def _answers(admin: AdminClient) -> bool:
+def _answers(admin: AdminClient, cluster_id: str) -> bool:
     try:
-        return bool(admin.list_topics(timeout=1).brokers)
+        metadata = admin.list_topics(timeout=1)
+        return bool(metadata.brokers) and metadata.cluster_id == cluster_id
     except KafkaException:
         return False
 
