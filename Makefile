@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := ingest processors runtime schemas segwire sinks
+PIN := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --custom-compile-command 'make pins' --no-config -q
 
 .DEFAULT_GOAL := help
 .PHONY: help setup fmt lint unit test integration e2e run check wheel pins clean
@@ -52,11 +54,9 @@ wheel: setup  ## dist/*.whl
 	$(BIN)/python -m hatchling build -t wheel
 
 pins:  ## Pin the dependencies again (needs uv)
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --no-annotate --custom-compile-command 'make pins' --no-config -q -o requirements/service.txt
-	uv pip compile pyproject.toml --extra local --extra containers --group dev --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make pins' \
-	  --no-config -q -c requirements/service.txt -o requirements/dev.txt
+	$(PIN) -o requirements/service.txt
+	$(PIN) --extra local -c requirements/service.txt -o requirements/local.txt
+	$(PIN) --extra local --extra containers --group dev -c requirements/local.txt -o requirements/dev.txt
 
 clean:  ## Forget the environment and the local data
 	rm -rf $(VENV) .segwire dist

@@ -1,0 +1,41 @@
+"""The built wheel in a fresh virtual environment, and one pipeline that tests share where they do no harm to it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import Segwire, Up, four_free_ports, running_up
+from tests.support.wheel import build_wheel, install_wheel
+
+StartUp = Callable[..., Up]
+
+
+@pytest.fixture(scope="session")
+def segwire(tmp_path_factory: pytest.TempPathFactory) -> Segwire:
+    """The installed command."""
+    folder = tmp_path_factory.mktemp("installed")
+    commands = install_wheel(build_wheel(folder / "dist"), folder / "venv")
+    home = folder / "home"
+    home.mkdir()
+    return Segwire(commands / "segwire", home)
+
+
+@pytest.fixture(scope="session")
+def shared_up(segwire: Segwire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A pipeline with the built-in defaults."""
+    data_dir = tmp_path_factory.mktemp("shared") / "data"
+    with running_up(segwire, data_dir, "--port", four_free_ports()) as up:
+        yield up
+
+
+@pytest.fixture
+def start_up(segwire: Segwire, tmp_path: Path) -> Iterator[StartUp]:
+    """Starts a pipeline of a test's own, with options; nothing of it is left afterwards."""
+    with ExitStack() as ups:
+
+        def start(*options: str) -> Up:
+            return ups.enter_context(running_up(segwire, tmp_path / "data", "--port", four_free_ports(), *options))
+
+        yield start

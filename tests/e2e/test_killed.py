@@ -1,0 +1,73 @@
+"""SIGKILL in the middle of traffic: nothing acknowledged is lost, nothing is published twice."""
+
+import signal
+import time
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.e2e.conftest import StartUp
+from tests.support.kafka import wait_until
+from tests.support.published_topics import assert_one_story
+from tests.support.stack import LIMIT_S, Simulation, Up, simulating
+
+TRAFFIC = ("--rate", "150", "--users", "1000", "--segments", "50", "--batch-every", "2")
+AT_LEAST = 200
+
+
+def wait_for_traffic(up: Up, simulation: Simulation) -> None:
+    """Wait until a good number more messages were acknowledged."""
+    start = up.acknowledged()
+    wait_until(lambda: up.acknowledged() >= max(start, 0) + AT_LEAST, "traffic", LIMIT_S)
+    assert simulation.is_sending
+
+
+def assert_verified(report: dict[str, Any]) -> None:
+    assert {sort: found["count"] for sort, found in report["differences"].items() if found["count"]} == {}, report
+    assert report["exit_code"] == 0
+    assert report["acknowledged"] >= 2 * AT_LEAST
+
+
+def test_everything_is_killed_and_started_again(start_up: StartUp) -> None:
+    up = start_up()
+    with simulating(up, *TRAFFIC) as simulation:
+        for _ in range(2):
+            wait_for_traffic(up, simulation)
+            up.kill_everything()
+            up.start()
+        wait_for_traffic(up, simulation)
+        report = simulation.finish()
+    assert_verified(report)
+    assert_one_story(up)
+
+
+@pytest.fixture(scope="module")
+def simulated(shared_up: Up) -> Up:
+    return shared_up
+
+
+@pytest.mark.parametrize("name", ["ingest", "fan-out", "membership", "kafka"])
+def test_killed_service_comes_back_and_nothing_is_lost(shared_up: Up, name: str) -> None:
+    with simulating(shared_up, *TRAFFIC) as simulation:
+        wait_for_traffic(shared_up, simulation)
+        killed = shared_up.child(name)
+        killed.kill()
+        gone_by = time.monotonic() + LIMIT_S
+        wait_until(lambda: not killed.is_running() or time.monotonic() > gone_by, f"{name} is gone", LIMIT_S)
+        assert shared_up.child(name).pid != killed.pid
+        wait_for_traffic(shared_up, simulation)
+        report = simulation.finish()
+    assert_verified(report)
+    assert f"{'Kafka' if name == 'kafka' else name} ended with " in shared_up.said
+
+
+def test_nothing_outlives_a_killed_up(start_up: StartUp) -> None:
+    up = start_up()
+    family = up.family()
+    assert len(family) >= 4
+    with simulating(up, *TRAFFIC) as simulation:
+        wait_for_traffic(up, simulation)
+        up.process.send_signal(signal.SIGKILL)
+        _, alive = psutil.wait_procs(family, LIMIT_S)
+    assert not alive

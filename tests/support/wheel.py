@@ -1,0 +1,35 @@
+"""The project as a stranger gets it: a wheel, installed with nothing but the pinned dependencies."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def build_wheel(target: Path) -> Path:
+    """Build the wheel from the checkout."""
+    _run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target)])
+    (wheel,) = target.glob("*.whl")
+    return wheel
+
+
+def install_wheel(wheel: Path, environment: Path) -> Path:
+    """Install a wheel in a fresh virtual environment and return the folder of its commands.
+
+    The dependencies are those of `segwire[local]`, nothing that only the tests need.
+    """
+    python = environment / "bin" / "python"
+    _run([sys.executable, "-m", "venv", "--without-pip", str(environment)])
+    # Without byte code: most of what is installed is never imported.
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "--no-input"]
+    install = [*pip, "install", "--quiet", "--no-compile", "--no-deps"]
+    _run([*install, "--require-hashes", "-r", str(ROOT / "requirements" / "local.txt")])
+    _run([*install, str(wheel)])
+    _run([*pip, "check"])
+    return python.parent
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
