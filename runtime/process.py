@@ -15,7 +15,7 @@ from setproctitle import setproctitle
 PARENT_VARIABLE = "_SEGWIRE_PARENT_PID"
 """Set by who starts a service as its child, to its own process ID: the child ends when that process does."""
 
-ORPHAN_GRACE_S = 20
+ORPHAN_GRACE_S = 8
 """How long an orphan may drain: its Kafka may be dying with the same parent."""
 
 _PR_SET_PDEATHSIG = 1

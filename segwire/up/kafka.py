@@ -6,6 +6,7 @@ from collections.abc import Callable
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError, SegwireError
 from runtime.kafka.clients import admin_client, require_brokers
+from runtime.kafka.topics import apply_topics
 from runtime.settings import KafkaSettings
 from segwire.embedded.kafka.interface import KafkaServer
 from segwire.up.background import Background, Work
@@ -18,6 +19,9 @@ InBackground = Callable[[Callable[[], None]], Work[None]]
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _PORT_MAX = 65_535
 _REPLICATION_DEFAULT = 3
+_METADATA_TIMEOUT_S = 10.0
+_SETTLE_MAX_S = 60.0
+_SETTLE_POLL_S = 0.1
 
 
 def check_kafka_option(value: str) -> str:
@@ -51,13 +55,28 @@ def remote_settings(kafka: KafkaSettings, bootstrap_servers: str) -> KafkaSettin
     require_brokers(chosen)
     if "replication_factor" in kafka.model_fields_set:
         return chosen
-    brokers = len(admin_client(chosen).list_topics(timeout=10).brokers)
+    brokers = len(admin_client(chosen).list_topics(timeout=_METADATA_TIMEOUT_S).brokers)
     return chosen.model_copy(update={"replication_factor": max(1, min(_REPLICATION_DEFAULT, brokers))})
 
 
 def own_settings(kafka: KafkaSettings, bootstrap_servers: str) -> KafkaSettings:
     """Return the settings for a single broker of ours: one replica, and none of the configured security."""
     return kafka.model_copy(update={"bootstrap_servers": bootstrap_servers, "replication_factor": 1, "properties": {}})
+
+
+def apply_topics_when_settled(kafka: KafkaSettings, clock: Clock, pause: Callable[[float], None]) -> list[str]:
+    """Create the topics as soon as a broker takes part in the cluster. Blocks.
+
+    After a crash a broker answers before it is let in again, and knows no topics until then.
+
+    Raises:
+        SegwireError: as `apply_topics`.
+    """
+    admin = admin_client(kafka)
+    limit_s = clock.monotonic_s() + _SETTLE_MAX_S
+    while not admin.list_topics(timeout=_METADATA_TIMEOUT_S).brokers and clock.monotonic_s() < limit_s:
+        pause(_SETTLE_POLL_S)
+    return apply_topics(kafka)
 
 
 class KafkaKeeper:

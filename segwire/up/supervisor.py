@@ -53,7 +53,8 @@ class _Watched:
         return ServiceView(
             name=self.name,
             state=state,
-            detail=detail or self.problem,
+            detail=detail,
+            problem=self.problem,
             restarts=self.history.restarts,
             url=self.child.service.management_url or "",
         )

@@ -26,7 +26,7 @@ def live_table(view: View) -> RenderableType:
             _rate(service, figures),
             _lag(service, figures),
             Text(str(service.restarts), style="bold red" if service.restarts else "dim"),
-            service.detail or service.url,
+            _remark(service),
         )
     head = Text.assemble(("Segwire", "bold"), f"  {view.ingest_url}  up {duration(view.uptime_s)}", no_wrap=True)
     totals = Text(
@@ -70,6 +70,14 @@ def _rate(service: ServiceView, figures: Figures) -> str:
 def _lag(service: ServiceView, figures: Figures) -> str:
     lags = {"fan-out": figures.fan_out_lag_records, "membership": figures.membership_lag_records}
     return f"{lags[service.name]:,} records" if service.name in lags else ""
+
+
+def _remark(service: ServiceView) -> str:
+    """Return why it is not ready, else where it is and how its last life ended."""
+    remark = service.detail or service.url
+    if not service.problem:
+        return remark
+    return f"{remark}  (last {service.problem})" if remark else f"last {service.problem}"
 
 
 def _errors(figures: Figures) -> Text:

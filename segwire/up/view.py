@@ -13,6 +13,7 @@ class ServiceView:
     name: str
     state: State
     detail: str
+    problem: str = ""
     restarts: int
     url: str
 

@@ -44,6 +44,13 @@ def test_table_says_why_a_service_is_not_ready() -> None:
     assert " 2 " in row
 
 
+def test_table_tells_how_a_life_ended_beside_where_the_service_is() -> None:
+    view = ServiceView(
+        name="ingest", state="ready", detail="", problem="ended with SIGKILL", restarts=1, url="http://i"
+    )
+    assert "http://i  (last ended with SIGKILL)" in _rendered(_view(view))
+
+
 def test_summary_names_only_what_is_not_ready() -> None:
     view = _view(_service("ingest"), _service("fan-out", "waiting", "starts again in 2 s", restarts=1))
     assert summary(view).startswith("fan-out waiting (starts again in 2 s) | 0 POST/s")
