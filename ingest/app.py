@@ -10,7 +10,7 @@ import uvloop
 from confluent_kafka import Producer
 
 from ingest.admission import Limits
-from ingest.authentication.authenticator import Unauthenticated
+from ingest.authentication.assembly import Authentication, assemble
 from ingest.hot_path import PREFIX, HotPath, Source
 from ingest.publisher import KafkaPublisher
 from ingest.readiness import Readiness, wait_for_topics
@@ -21,6 +21,7 @@ from runtime.clock import SystemClock
 from runtime.kafka.clients import Config, OnError, producer_config
 from runtime.logs import configure_logs
 from runtime.management import ManagementServer
+from runtime.secrets import SecretWatch
 from runtime.service import StopSignal, write_ready_file
 from runtime.settings import Settings
 from schemas.topics import TopicNames
@@ -38,7 +39,7 @@ def run(settings: Settings, ready_file: Path | None) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return. Blocks; main thread only.
 
     Raises:
-        ConfigurationError: no Kafka is configured.
+        ConfigurationError: no Kafka is configured, or a secret cannot be read.
         UnreachableKafkaError: no broker answered.
         SegwireError: a port is taken, or the topics do not exist.
     """
@@ -46,6 +47,7 @@ def run(settings: Settings, ready_file: Path | None) -> None:
     stop = StopSignal()
     stop.install()
     configuration = _producer_config(settings)
+    authentication = assemble(settings, SystemClock())
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)
     with bind(settings.ingest.host, settings.ingest.port) as listener:
@@ -54,7 +56,11 @@ def run(settings: Settings, ready_file: Path | None) -> None:
         management.start()
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve(settings, configuration, listener, management.url, readiness, stop, ready_file))
+                runner.run(
+                    _serve(
+                        settings, configuration, authentication, listener, management.url, readiness, stop, ready_file
+                    )
+                )
         finally:
             management.stop()
 
@@ -62,6 +68,7 @@ def run(settings: Settings, ready_file: Path | None) -> None:
 async def _serve(
     settings: Settings,
     configuration: Config,
+    authentication: Authentication,
     listener: socket.socket,
     management_url: str,
     readiness: Readiness,
@@ -85,26 +92,30 @@ async def _serve(
         readiness.draining()
         _log.info("ingest_draining")
 
-    app = _build(settings, publisher)
+    watch = SecretWatch(authentication.secrets)
+    watch.start(asyncio.get_running_loop().call_soon_threadsafe)
+    app = _build(settings, authentication, publisher)
     server = Server(app, stop, settings.ingest.drain_timeout_ms // 1000, on_started, on_draining)
     try:
         if await asyncio.to_thread(wait_for_topics, publisher, settings.kafka, stop, SystemClock()):
             await server.serve(sockets=[listener])
     finally:
         readiness.draining()
+        watch.stop()
         given_up = publisher.close(_FLUSH_S)
         _log.info("ingest_stopped", unacknowledged_records=given_up)
 
 
-def _build(settings: Settings, publisher: KafkaPublisher) -> Dispatcher:
+def _build(settings: Settings, authentication: Authentication, publisher: KafkaPublisher) -> Dispatcher:
     ids = RequestIds()
-    # The settings refuse every source that does not allow this.
+    configured = settings.effective_sources()
     sources = {
-        name: Source(name, source.max_body_bytes, Unauthenticated())
-        for name, source in settings.effective_sources().items()
+        name: Source(name, source.max_body_bytes, authentication.authenticators[name])
+        for name, source in configured.items()
     }
     hot_path = HotPath(sources, publisher, TopicNames(settings.kafka.topic_prefix), SystemClock(), ids)
-    return Dispatcher(PREFIX, hot_path, NamedAnswers(build_api(), ids), ids)
+    api = build_api(configured.values(), authentication.token_endpoint)
+    return Dispatcher(PREFIX, hot_path, NamedAnswers(api, ids), ids)
 
 
 def _producer_config(settings: Settings) -> Config:

@@ -7,6 +7,8 @@ from typing import Any
 
 from ingest.problems import (
     BAD_ENCODING,
+    BAD_SIGNATURE,
+    BAD_TOKEN,
     INTERNAL_ERROR,
     MALFORMED_MESSAGE,
     MEDIA_TYPE,
@@ -107,6 +109,11 @@ OPERATION: Schema = {
             "content": {"application/json": {"schema": {"type": "object", "maxProperties": 0}}},
         },
         "400": _refused(MALFORMED_MESSAGE, BAD_ENCODING),
+        "401": _refused(
+            BAD_SIGNATURE,
+            BAD_TOKEN,
+            headers={"www-authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}}},
+        ),
         "404": _refused(UNKNOWN_SOURCE),
         "405": _refused(METHOD_NOT_ALLOWED, headers={"allow": {"schema": {"type": "string"}}}),
         "413": _refused(TOO_LARGE),

@@ -39,6 +39,18 @@ BAD_ENCODING = Problem(
     "The body does not inflate.",
     "Send a whole gzip stream, or no Content-Encoding; the refused bytes are kept in the topic dead-letters.",
 )
+BAD_SIGNATURE = Problem(
+    "bad-signature",
+    401,
+    "The request is not signed by a key of the source.",
+    "Sign the body bytes exactly as they are sent with a key of the source that is valid now.",
+)
+BAD_TOKEN = Problem(
+    "bad-token",
+    401,
+    "The request has no token that is good at the source.",
+    "Take a token from /oauth2/token as a client of the source, and send Authorization: Bearer.",
+)
 UNKNOWN_SOURCE = Problem(
     "unknown-source", 404, "No such source.", "Configure the source under `sources`, or POST to one that is."
 )
@@ -71,6 +83,8 @@ PROBLEMS: Mapping[str, Problem] = {
     for problem in (
         MALFORMED_MESSAGE,
         BAD_ENCODING,
+        BAD_SIGNATURE,
+        BAD_TOKEN,
         UNKNOWN_SOURCE,
         UNKNOWN_ROUTE,
         METHOD_NOT_ALLOWED,

@@ -3,7 +3,7 @@
 Source: interfaces, *HTTP, ingest*.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from importlib.metadata import version
 from typing import Any
 
@@ -15,6 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ingest import contract
+from ingest.authentication.documents import message_security, security_schemes
+from ingest.authentication.token_endpoint import TokenEndpoint
+from ingest.authentication.token_route import add_token_route
 from ingest.problems import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -27,6 +30,7 @@ from ingest.problems import (
 )
 from ingest.request import RequestIds
 from runtime.metrics import INGEST_ANSWERS
+from runtime.settings import SourceSettings
 
 _log = structlog.get_logger()
 
@@ -34,8 +38,8 @@ _TITLE = "Segwire ingest"
 _DESCRIPTION = "Receives real-time audience-segment messages and stores them durably before it answers."
 
 
-def build_api() -> FastAPI:
-    """Return the application for every path but the hot one."""
+def build_api(sources: Collection[SourceSettings], token_endpoint: TokenEndpoint) -> FastAPI:
+    """Return the application for every path but the hot one; the document tells how to authenticate at `sources`."""
     api = FastAPI(
         title=_TITLE,
         description=_DESCRIPTION,
@@ -55,15 +59,19 @@ def build_api() -> FastAPI:
             raise HTTPException(404)
         return {"type": problem.type, "title": problem.title, "status": problem.status, "remedy": problem.remedy}
 
-    api.openapi = lambda: _openapi(api)  # type: ignore[method-assign] # FastAPI's documented way to extend it
+    add_token_route(api, token_endpoint)
+    api.openapi = lambda: _openapi(api, sources)  # type: ignore[method-assign] # FastAPI's documented way to extend it
     return api
 
 
-def _openapi(api: FastAPI) -> dict[str, Any]:
+def _openapi(api: FastAPI, sources: Collection[SourceSettings]) -> dict[str, Any]:
     if api.openapi_schema is None:
         schema = get_openapi(title=api.title, version=api.version, description=_DESCRIPTION, routes=api.routes)
-        schema["paths"] = {contract.PATH: {"post": contract.OPERATION}, **schema["paths"]}
-        schema.setdefault("components", {}).setdefault("schemas", {}).update(contract.SCHEMAS)
+        operation = {**contract.OPERATION, "security": message_security(sources)}
+        schema["paths"] = {contract.PATH: {"post": operation}, **schema["paths"]}
+        components = schema.setdefault("components", {})
+        components.setdefault("schemas", {}).update(contract.SCHEMAS)
+        components["securitySchemes"] = security_schemes(sources)
         api.openapi_schema = schema
     return api.openapi_schema
 

@@ -4,7 +4,9 @@ Source: interfaces, *Configuration*. Nothing here prints a secret; its `repr` na
 """
 
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -16,6 +18,8 @@ from runtime.metrics import SECRET_RELOADS
 
 # A file written to a moment ago may be half written: the next look takes it.
 _SETTLED_MS = 100
+
+_POLL_S = 1.0
 
 _Stamp = tuple[int, int, int, int, int]
 
@@ -59,15 +63,15 @@ class SecretFiles:
         assert source.secret_file is not None, "the settings check it"
         return self.load_file(f"{setting}.secret_file", Path(source.secret_file))
 
-    def load_file(self, setting: str, path: Path) -> Secret:
+    def load_file(self, setting: str, path: Path, *, bytes_min: int = 1) -> Secret:
         """Return the secret in a file and watch it.
 
         Raises:
-            ConfigurationError: the file cannot be read, or is empty.
+            ConfigurationError: the file cannot be read, is empty, or has fewer than `bytes_min` bytes.
         """
         stamp = _stamp(path)
-        secret = Secret(str(path), read_secret(setting, path))
-        self._watched.append(_Watched(secret, path, stamp))
+        secret = Secret(str(path), read_secret(setting, path, bytes_min=bytes_min))
+        self._watched.append(_Watched(secret, path, stamp, bytes_min))
         return secret
 
     def changed(self) -> Sequence[tuple[Secret, bytes]]:
@@ -84,9 +88,36 @@ class SecretFiles:
             _log.info("secret_replaced", file=secret.origin)
 
 
+class SecretWatch:
+    """Looks at the files about once a second from a thread of its own: a disk that hangs holds up nothing else."""
+
+    def __init__(self, files: SecretFiles, poll_s: float = _POLL_S) -> None:
+        """Watch `files`, once started."""
+        self._files = files
+        self._poll_s = poll_s
+        self._stopped = threading.Event()
+
+    def start(self, run_soon: Callable[[Callable[[], None]], object]) -> None:
+        """Start looking; `run_soon` runs what replaces secrets on the thread that uses them, as an event loop does."""
+        threading.Thread(target=self._watch, args=(run_soon,), name="secrets", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop looking. Does not wait."""
+        self._stopped.set()
+
+    def _watch(self, run_soon: Callable[[Callable[[], None]], object]) -> None:
+        while not self._stopped.wait(self._poll_s):
+            if changes := self._files.changed():
+                try:
+                    run_soon(partial(self._files.replace, changes))
+                except RuntimeError:
+                    return  # The loop has ended.
+
+
 class _Watched:
-    def __init__(self, secret: Secret, path: Path, stamp: _Stamp | None) -> None:
+    def __init__(self, secret: Secret, path: Path, stamp: _Stamp | None, bytes_min: int) -> None:
         self.secret = secret
+        self._bytes_min = bytes_min
         self._path = path
         self._stamp = stamp
         self._warned = False
@@ -94,10 +125,13 @@ class _Watched:
     def look(self, now_ms: int) -> bytes | None:
         """Return the new value where there is one."""
         stamp = _stamp(self._path)
-        if stamp == self._stamp or (stamp is not None and 0 <= now_ms - stamp[-1] // 1_000_000 < _SETTLED_MS):
+        if stamp == self._stamp:
+            self._warned = False
+            return None
+        if stamp is not None and 0 <= now_ms - stamp[-1] // 1_000_000 < _SETTLED_MS:
             return None
         try:
-            value = _read(self._path)
+            value = _read(self._path, self._bytes_min)
         except (OSError, ValueError) as error:
             self._warn(error)
             return None
@@ -113,25 +147,27 @@ class _Watched:
             _log.warning("secret_unreadable", file=str(self._path), reason=_reason(error), kept="the one read before")
 
 
-def read_secret(setting: str, path: Path) -> bytes:
+def read_secret(setting: str, path: Path, *, bytes_min: int = 1) -> bytes:
     """Read the secret in a file; one newline at its end is not part of it.
 
     Raises:
-        ConfigurationError: the file cannot be read, or is empty.
+        ConfigurationError: the file cannot be read, is empty, or has fewer than `bytes_min` bytes.
     """
     try:
-        return _read(path)
+        return _read(path, bytes_min)
     except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"{setting}: {str(path)!r} holds no secret ({_reason(error)}); name a readable file with the secret in it"
+            f"{setting}: {str(path)!r} cannot be used ({_reason(error)}); name a readable file with the secret in it"
         ) from None
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, bytes_min: int) -> bytes:
     value = path.read_bytes()
     value = value.removesuffix(b"\r\n") if value.endswith(b"\r\n") else value.removesuffix(b"\n")
     if not value:
         raise ValueError("the file is empty")
+    if len(value) < bytes_min:
+        raise ValueError(f"it has {len(value)} bytes, and less than {bytes_min} can be guessed")
     return value
 
 

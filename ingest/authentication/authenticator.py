@@ -1,6 +1,6 @@
 """The seam that every way of authentication implements."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 
@@ -20,3 +20,16 @@ class Unauthenticated:
 
     def check(self, headers: Mapping[bytes, bytes], body: bytes) -> None:
         """Accept the request."""
+
+
+class Every:
+    """Several ways at once: each must be satisfied."""
+
+    def __init__(self, ways: Sequence[Authenticator]) -> None:
+        """Ask `ways` in order; the first that refuses is heard."""
+        self._ways = tuple(ways)
+
+    def check(self, headers: Mapping[bytes, bytes], body: bytes) -> None:
+        """Accept what all accept."""
+        for way in self._ways:
+            way.check(headers, body)

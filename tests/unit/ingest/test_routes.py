@@ -1,16 +1,22 @@
 import json
 
 import pytest
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ingest.authentication.clients import Clients
+from ingest.authentication.token_endpoint import TokenEndpoint
+from ingest.authentication.tokens import Tokens
 from ingest.hot_path import PREFIX
 from ingest.problems import PROBLEMS
 from ingest.request import RequestIds
 from ingest.routes import Dispatcher, NamedAnswers, build_api
+from runtime.clock import SystemClock
 from tests.support.asgi import JSON, ask_once
 
 REFUSED = {
     "400": {"malformed-message", "bad-encoding"},
+    "401": {"bad-signature", "bad-token"},
     "404": {"unknown-source"},
     "405": {"method-not-allowed"},
     "413": {"too-large"},
@@ -29,9 +35,13 @@ async def failing(scope: Scope, receive: Receive, send: Send) -> None:
     raise RuntimeError("a defect")
 
 
+def an_api() -> FastAPI:
+    return build_api([], TokenEndpoint(Clients([]), Tokens([], SystemClock())))
+
+
 def application(hot: ASGIApp = no_content) -> ASGIApp:
     ids = RequestIds()
-    return Dispatcher(PREFIX, hot, NamedAnswers(build_api(), ids), ids)
+    return Dispatcher(PREFIX, hot, NamedAnswers(an_api(), ids), ids)
 
 
 def test_the_hot_path_is_reached_without_the_framework() -> None:
@@ -108,7 +118,7 @@ def test_a_defect_is_answered_with_a_problem_that_tells_nothing_of_it() -> None:
 
 
 def test_a_defect_behind_the_framework_is_a_problem_too() -> None:
-    api = build_api()
+    api = an_api()
     api.add_api_route("/broken", lambda: 1 // 0)
     answer = ask_once(NamedAnswers(api, RequestIds()), "GET", "/broken")
     assert answer.status == 500
@@ -116,7 +126,7 @@ def test_a_defect_behind_the_framework_is_a_problem_too() -> None:
 
 
 def test_an_invalid_request_behind_the_framework_is_a_problem_too() -> None:
-    api = build_api()
+    api = an_api()
 
     def number(n: int) -> int:
         return n

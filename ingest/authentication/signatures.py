@@ -1,0 +1,88 @@
+"""Signed requests: base64 of an HMAC over the body as received, by any key that is valid now.
+
+Source: wire format, *Authenticity*. No time or nonce is signed: a replayed request verifies, and changes nothing.
+"""
+
+import hmac
+from binascii import Error, a2b_base64, b2a_base64
+from collections.abc import Mapping, Sequence
+from typing import Final, NoReturn
+
+import msgspec
+
+from ingest.problems import BAD_SIGNATURE, Refusal
+from runtime.authentication_settings import HmacAlgorithm
+from runtime.clock import Clock
+from runtime.secrets import Secret
+
+_DIGEST_BYTES: Final[Mapping[HmacAlgorithm, int]] = {"md5": 16, "sha1": 20, "sha256": 32}
+
+
+class SigningKey(msgspec.Struct, frozen=True):
+    """One key and when it is valid, both ends included; None: no end."""
+
+    secret: Secret
+    not_before_ms: int | None = None
+    not_after_ms: int | None = None
+
+    def is_valid(self, now_ms: int) -> bool:
+        """Tell whether the key is valid at a time."""
+        return (self.not_before_ms is None or self.not_before_ms <= now_ms) and (
+            self.not_after_ms is None or now_ms <= self.not_after_ms
+        )
+
+
+def sign(secret: bytes, algorithm: HmacAlgorithm, body: bytes) -> bytes:
+    """Return the signature of a body as it stands in the header."""
+    return b2a_base64(hmac.digest(secret, body, algorithm), newline=False)
+
+
+class SignedRequests:
+    """Accepts requests signed by one of several keys."""
+
+    def __init__(self, header: str, algorithm: HmacAlgorithm, keys: Sequence[SigningKey], clock: Clock) -> None:
+        """Look for signatures in `header`."""
+        self._header = header
+        self._name = header.lower().encode("ascii")
+        self._algorithm = algorithm
+        self._keys = tuple(keys)
+        self._clock = clock
+
+    def check(self, headers: Mapping[bytes, bytes], body: bytes) -> None:
+        """Accept a body whose signature is that of a valid key; every valid key is tried, in constant time.
+
+        Raises:
+            Refusal: 401 bad-signature.
+        """
+        given = headers.get(self._name)
+        if given is None:
+            self._refuse(f"There is no header {self._header}")
+        now_ms = self._clock.now_ms()
+        authentic = False
+        for key in self._keys:
+            if key.is_valid(now_ms):
+                # Compared as text: only the one canonical base64 of the digest is a signature.
+                authentic |= hmac.compare_digest(sign(key.secret.value, self._algorithm, body), given)
+        if not authentic:
+            self._refuse(self._what_is_wrong(given))
+
+    def valid_keys(self) -> int:
+        """Return how many keys are valid now."""
+        now_ms = self._clock.now_ms()
+        return sum(key.is_valid(now_ms) for key in self._keys)
+
+    def _what_is_wrong(self, given: bytes) -> str:
+        size_bytes = _DIGEST_BYTES[self._algorithm]
+        try:
+            well_formed = len(a2b_base64(given, strict_mode=True)) == size_bytes
+        except (Error, ValueError):
+            well_formed = False
+        if not well_formed:
+            return f"{self._header} is not the base64 of {size_bytes} bytes, an HMAC by {self._algorithm}"
+        return (
+            f"{self._header} is not the HMAC by {self._algorithm} of these body bytes under any key that is valid now"
+        )
+
+    def _refuse(self, what: str) -> NoReturn:
+        challenge = f'HMAC header="{self._header}", algorithm="{self._algorithm}"'.encode("ascii")
+        raise Refusal(BAD_SIGNATURE, f"{what}. {BAD_SIGNATURE.remedy}", headers=[(b"www-authenticate", challenge)])
