@@ -16,6 +16,7 @@ from runtime.clock import SystemClock
 from runtime.errors import ConfigurationError, SegwireError
 from runtime.settings import KafkaSettings, Settings
 from segwire.cli.options import config_option, data_dir_option, json_option, read_settings
+from segwire.cli.simulate_authentication import NAMES, authentication_options, sender_options
 from segwire.simulator.model import Model
 from segwire.simulator.plan import DateShape, SimulationPlan, client_id_of_run
 from segwire.simulator.progress import Display
@@ -27,6 +28,7 @@ _EPILOG = """\b
 Examples:
   segwire simulate --rate 200 --duration 30
   segwire simulate --users 20000 --segments 500 --rate 1000 --duration 60 --seed 7 --verify --report report.json
+  segwire simulate --url https://ingest.example.com --source adobe --hmac-secret-file signing.key
 """
 _CONNECT_S = 3.0
 
@@ -50,6 +52,7 @@ _CONNECT_S = 3.0
     "--settle", type=click.FloatRange(0), default=60.0, help="Seconds without a new record until differences count."
 )
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the report as JSON.")
+@authentication_options
 @json_option
 @config_option
 @data_dir_option
@@ -73,14 +76,16 @@ def command(
     --verify then follows the published topics until they say what must be true. Exits 1 on any difference.
     """
     settings = read_settings(config, data_dir)
-    endpoint = _endpoint(url or _ingest_url(settings), source)
+    url = url or _ingest_url(settings)
+    endpoint = _endpoint(url, source)
+    authentication = sender_options({name: shape.pop(name) for name in NAMES}, url)
     kafka = _kafka(settings, bootstrap_servers) if verify else None
     if report is not None:
         _check_writable(report)
     plan = _plan(client_id, shape)
     model = Model()
     with Display(Console(stderr=True, highlight=False), SystemClock()) as display:
-        tally = _send(plan, endpoint, connections, model, display)
+        tally = _send(plan, endpoint, connections, authentication, model, display)
         if tally.acknowledged == 0:
             raise SegwireError(_nothing_acknowledged(endpoint, tally))
         verified = None if kafka is None else _verify(kafka, plan.client_id, model, settle, display)
@@ -146,11 +151,18 @@ def _check_writable(report: Path) -> None:
         raise ConfigurationError(f"--report: {str(report)!r} cannot be written; name a file in a writable directory")
 
 
-def _send(plan: SimulationPlan, endpoint: str, connections: int, model: Model, display: Display) -> Tally:
+def _send(
+    plan: SimulationPlan,
+    endpoint: str,
+    connections: int,
+    authentication: dict[str, Any],
+    model: Model,
+    display: Display,
+) -> Tally:
     import uvloop
 
     from segwire.simulator.run import run
-    from segwire.simulator.sender import HttpSender
+    from segwire.simulator.sender import HttpSender, NoTokenError
 
     async def send() -> Tally:
         await _require_receiver(endpoint)
@@ -158,7 +170,11 @@ def _send(plan: SimulationPlan, endpoint: str, connections: int, model: Model, d
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        async with HttpSender(endpoint, connections=connections) as sender:
+        async with HttpSender(endpoint, connections=connections, **authentication) as sender:
+            try:
+                await sender.require_token()
+            except NoTokenError as error:
+                raise SegwireError(f"--oauth2-client-id: {error}; check the client, its secret and the URL") from None
             return await run(
                 plan, sender, judge=model, progress=display.sending(plan), connections=connections, stop=stop
             )
@@ -183,7 +199,10 @@ async def _require_receiver(endpoint: str) -> None:
 
 def _nothing_acknowledged(endpoint: str, tally: Tally) -> str:
     answers = ", ".join(f"{answer}: {count}" for answer, count in tally.answers.most_common())
-    return f"no message was acknowledged by {endpoint} (answers: {answers or 'none'}); check --url and --source"
+    return (
+        f"no message was acknowledged by {endpoint} (answers: {answers or 'none'}); "
+        "check --url, --source and how the source authenticates"
+    )
 
 
 def _verify(kafka: KafkaSettings, client_id: str, model: Model, settle_s: float, display: Display) -> Verified:

@@ -16,7 +16,21 @@ class Sender(Protocol):
     """Delivers bodies, many at a time."""
 
     async def send(self, body: bytes) -> str:
-        """Make one attempt; return the HTTP status as text, or `timeout` or `unreachable`. Never raises."""
+        """Make one attempt; return the HTTP status as text, or `timeout`, `unreachable`, `no-token`. Never raises."""
+
+
+class TokenSource(Protocol):
+    """Gives the bearer token of the next request."""
+
+    async def take(self, session: aiohttp.ClientSession) -> str:
+        """Return a token. Raises NoTokenError, or what the session raises."""
+
+    def forget(self, token: str) -> None:
+        """Hear that a token was refused."""
+
+
+class NoTokenError(Exception):
+    """The token endpoint did not give a token; the message says what it answered."""
 
 
 def no_authentication(body: bytes) -> Mapping[str, str]:  # noqa: ARG001 - the shape of Authenticate
@@ -30,11 +44,19 @@ class HttpSender:
     Source: wire format, *Transport*.
     """
 
-    def __init__(self, url: str, *, connections: int, authenticate: Authenticate = no_authentication) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        connections: int,
+        authenticate: Authenticate = no_authentication,
+        tokens: TokenSource | None = None,
+    ) -> None:
         """Prepare to send to `url`; nothing is opened yet."""
         self._url = url
         self._connections = connections
         self._authenticate = authenticate
+        self._tokens = tokens
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -55,16 +77,47 @@ class HttpSender:
         if self._session is not None:
             await self._session.close()
 
+    async def require_token(self) -> None:
+        """See that there is a token, where tokens are used.
+
+        Raises:
+            NoTokenError: the endpoint gives none.
+        """
+        if self._tokens is not None:
+            try:
+                await self._tokens.take(self._opened())
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                raise NoTokenError(f"the token endpoint does not answer ({str(error) or 'not in time'})") from None
+
     async def send(self, body: bytes) -> str:
-        """Make one attempt; return the HTTP status as text, or `timeout` or `unreachable`."""
-        assert self._session is not None, "use the sender as an async context manager"
+        """Make one attempt; return the HTTP status as text, or `timeout`, `unreachable` or `no-token`.
+
+        A refused token is replaced, and the body sent once more: that is the same attempt.
+        """
         try:
-            async with self._session.post(
-                self._url, data=body, headers=self._authenticate(body), allow_redirects=False
-            ) as response:
-                await response.read()
-                return str(response.status)
+            if self._tokens is None:
+                return str(await self._post(body, {}))
+            for _ in range(2):
+                token = await self._tokens.take(self._opened())
+                status = await self._post(body, {"Authorization": f"Bearer {token}"})
+                if status != 401:
+                    break
+                self._tokens.forget(token)
+            return str(status)
+        except NoTokenError:
+            return "no-token"
         except TimeoutError:
             return "timeout"
         except (aiohttp.ClientError, OSError):
             return "unreachable"
+
+    async def _post(self, body: bytes, headers: Mapping[str, str]) -> int:
+        async with self._opened().post(
+            self._url, data=body, headers={**headers, **self._authenticate(body)}, allow_redirects=False
+        ) as response:
+            await response.read()
+            return response.status
+
+    def _opened(self) -> aiohttp.ClientSession:
+        assert self._session is not None, "use the sender as an async context manager"
+        return self._session
