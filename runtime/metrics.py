@@ -69,6 +69,18 @@ PRODUCERS_REPLACED = Counter(
     "segwire_processor_producers_replaced", "Producers replaced after an indefinite error.", ["processor"]
 )
 
+TIMERS_DUE = Gauge(
+    "segwire_processor_timers_due", "Timers found due in the last turn, up to its budget.", ["processor"]
+)
+CLOCK_DIFFERENCE = Gauge(
+    "segwire_processor_clock_difference_seconds", "Our clock less the broker's, at the last firing.", ["processor"]
+)
+TIMERS_STOPPED = Counter(
+    "segwire_processor_timers_stopped", "Firings put off, as our clock and the broker's differ.", ["processor"]
+)
+STATE_BYTES = Gauge("segwire_processor_state_bytes", "Size of the local store's files.", ["processor"])
+WATCHDOG = Counter("segwire_processor_watchdog", "Services ended for want of progress.", ["processor"])
+
 # Fan-out
 FAN_OUT_USERS = Counter("segwire_fan_out_users", "Users of messages, by result (event or set aside).", ["result"])
 FAN_OUT_COUNT_MISMATCHES = Counter(

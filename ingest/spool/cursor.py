@@ -4,6 +4,7 @@ It is checked as a whole: a damaged cursor is no cursor, and everything is repla
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -40,12 +41,16 @@ def cursor_of(done: Mapping[str, Intervals]) -> Cursor:
 def encode_cursor(cursor: Cursor) -> bytes:
     """Return the file's bytes."""
     data = msgspec.msgpack.encode(cursor)
-    return crc32c(data).to_bytes(_CRC_BYTES, "little") + data
+    return _crc(data) + data
+
+
+def _crc(data: bytes) -> bytes:
+    return int(crc32c(data)).to_bytes(_CRC_BYTES, "little")
 
 
 def decode_cursor(data: bytes) -> Cursor | None:
     """Read the file's bytes; None where they are damaged, or of another version."""
-    if crc32c(data[_CRC_BYTES:]) != int.from_bytes(data[:_CRC_BYTES], "little"):
+    if data[:_CRC_BYTES] != _crc(data[_CRC_BYTES:]):
         return None
     try:
         cursor = msgspec.msgpack.decode(data[_CRC_BYTES:], type=Cursor)
@@ -76,3 +81,9 @@ def write_cursor(directory: Path, cursor: Cursor) -> None:
         OSError: the former one is still there.
     """
     write_whole(directory / CURSOR_FILE, encode_cursor(cursor))
+
+
+def remove_cursor(directory: Path) -> None:
+    """Remove a directory's cursor: nothing is left that it could speak of. Blocks."""
+    with suppress(OSError):
+        (directory / CURSOR_FILE).unlink()

@@ -62,10 +62,11 @@ def read_range(path: Path, offset: int, limit: int) -> tuple[bytes, bool]:
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
+        limit = min(limit, os.fstat(fd).st_size)
         try:
             return _read(fd, offset, limit), True
         except OSError:
-            return _read_blockwise(fd, offset, min(limit, os.fstat(fd).st_size)), False
+            return _read_blockwise(fd, offset, limit), False
     finally:
         os.close(fd)
 
