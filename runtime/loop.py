@@ -142,7 +142,8 @@ class TransactionLoop:
         if not partitions:
             return
         outputs = self._processor.punctuate(self._clock.now_ms(), partitions)
-        if outputs:
+        # Timers moved without a word have to be stored too: else the same ones fill every turn, and no other gets one.
+        if outputs or (self._state is not None and self._state.pending()):
             self._open()
             for partition in partitions:
                 self._first.setdefault(partition, self._next[partition])

@@ -54,6 +54,10 @@ class DurableState(Generic[V]):
         """Tell whether anything is still being restored."""
         return self._restorer.busy()
 
+    def pending(self) -> bool:
+        """Tell whether there is anything that a commit would store."""
+        return self._table.pending()
+
     def write_changelog(self, producer: TransactionalProducer) -> int:
         """Add every change to the transaction; return how many."""
         records = list(self._table.changelog())

@@ -90,6 +90,10 @@ class StateTable(Generic[V]):
         """Say that a timer is spent."""
         self._fired.append(timer)
 
+    def pending(self) -> bool:
+        """Tell whether anything was changed, or any timer spent, since the last commit."""
+        return bool(self._dirty or self._fired)
+
     def changelog(self) -> Iterator[ChangelogRecord]:
         """Encode what was changed, each entry once, for the changelog; `commit` then stores the same bytes.
 
