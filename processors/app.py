@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, Producer
 
 from processors.fan_out import FanOut
 from processors.identity import PARTNER_CODEC, Identity
-from processors.membership import STATE_CODEC, Membership
+from processors.membership import Membership, user_codec
 from processors.rules.expiry import TimeLimits
 from processors.rules.partner_index import PartnerState
 from processors.rules.state import UserState
@@ -64,9 +64,10 @@ def run_membership(settings: Settings, ready_file: Path | None) -> None:
     """
     names = _start(settings, "membership")
     section = settings.membership
+    limits = _limits(section)
     with ExitStack() as open_states:
         users: StateTable[UserState] = StateTable(
-            _store(settings, "membership", section.block_cache_bytes, section.memtable_bytes), STATE_CODEC
+            _store(settings, "membership", section.block_cache_bytes, section.memtable_bytes), user_codec(limits)
         )
         user_state = _durable(settings, Kept("membership", names.segment_events, names.membership_state), users)
         open_states.callback(user_state.close)
@@ -75,7 +76,7 @@ def run_membership(settings: Settings, ready_file: Path | None) -> None:
         )
         partner_state = _durable(settings, Kept("identity", names.identity, names.identity_state), partners)
         open_states.callback(partner_state.close)
-        processor = Membership(names, _limits(section), users)
+        processor = Membership(names, limits, users)
         loops = [
             _loop(settings, "membership", names.segment_events, section, processor, user_state),
             _loop(settings, "identity", names.identity, section, Identity(names, partners), partner_state),
@@ -130,6 +131,7 @@ def _durable(settings: Settings, kept: Kept, table: StateTable[Any]) -> DurableS
         topic=kept.changelog,
         partitions=len(metadata.topics[kept.changelog].partitions),
         delete_retention_ms=int(MEMBERSHIP_STATE.configuration()["delete.retention.ms"]),
+        rules=table.codec.rules,
     )
     group = group_id(settings.kafka, kept.name)
     reader = Consumer({**consumer_config(settings.kafka, group_id=group), "enable.partition.eof": True})

@@ -24,6 +24,8 @@ PARTNER_CODEC: Codec[PartnerState] = Codec(
     offset=lambda partner: partner.offset,
     active=lambda partner: len(partner.users),
     blank=lambda partner: not partner.users and not partner.removed_at,
+    next_due_ms=lambda partner: NO_TIMER,  # noqa: ARG005
+    rules="",
 )
 
 

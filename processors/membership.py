@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from processors.rules.departure import expire, places
+from processors.rules.departure import expire, next_due, places
 from processors.rules.expiry import TimeLimits
 from processors.rules.membership import apply_event
 from processors.rules.privacy import apply_privacy
@@ -39,15 +39,19 @@ def active_memberships(user: UserState) -> int:
     return sum(place.membership.active for place in places(user))
 
 
-STATE_CODEC: Codec[UserState] = Codec(
-    encode=encode_state,
-    decode=decode_state,
-    new=UserState,
-    due_ms=lambda user: user.due_at,
-    offset=lambda user: user.offset,
-    active=active_memberships,
-    blank=lambda user: user.blank,
-)
+def user_codec(limits: TimeLimits) -> Codec[UserState]:
+    """Return how users are stored, and when they are due by `limits`."""
+    return Codec(
+        encode=encode_state,
+        decode=decode_state,
+        new=UserState,
+        due_ms=lambda user: user.due_at,
+        offset=lambda user: user.offset,
+        active=active_memberships,
+        blank=lambda user: user.blank,
+        next_due_ms=lambda user: next_due(user, limits),
+        rules=limits.fingerprint(),
+    )
 
 
 class Membership:
@@ -89,16 +93,17 @@ class Membership:
     def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
         """Let happen what is due; a budget keeps one turn short, the rest follows in the next."""
         due = list(islice(self._due(now_ms, partitions), _TIMERS_PER_TURN))
+        metrics.TIMERS_DUE.labels(processor=STAGE).set(len(due))
         self._table.load(timer.key for timer in due)
         outputs: list[OutputRecord] = []
         for timer in due:
             self._table.fired(timer)
             user = self._table[timer.key]
-            if user.due_at > now_ms:
-                continue  # armed again for later, under another timer
             partition, key = split_data_key(timer.key)
-            story = Story(user, key.decode())
+            story, due_at = Story(user, key.decode()), user.due_at
             expire(story, now_ms, self._limits)
+            if not story.stored and user.due_at == due_at:
+                continue  # refreshed since: another timer stands for it
             self._tell(timer.key, partition, story, outputs)
             self._tell_identities(story, now_ms, outputs)
         return outputs

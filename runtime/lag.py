@@ -22,6 +22,7 @@ class LagMeter:
         self._seconds = metrics.LAG_SECONDS.labels(processor=processor)
         self._refreshed_s = 0.0
         self._last_timestamp_ms = 0
+        self.behind = 0
 
     def processed(self, timestamp_ms: int) -> None:
         """Note the timestamp of the last processed record."""
@@ -34,9 +35,9 @@ class LagMeter:
             return
         self._refreshed_s = now_s
         positions = self._consumer.position([TopicPartition(self._topic, partition) for partition in partitions])
-        behind = sum(self._behind(tp.partition, tp.offset, next_offsets) for tp in positions)
-        self._records.set(behind)
-        late_ms = self._clock.now_ms() - self._last_timestamp_ms if behind and self._last_timestamp_ms else 0
+        self.behind = sum(self._behind(tp.partition, tp.offset, next_offsets) for tp in positions)
+        self._records.set(self.behind)
+        late_ms = self._clock.now_ms() - self._last_timestamp_ms if self.behind and self._last_timestamp_ms else 0
         self._seconds.set(max(0, late_ms) / 1000)
 
     def _behind(self, partition: int, position: int, next_offsets: Mapping[int, int]) -> int:

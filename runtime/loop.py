@@ -15,12 +15,14 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.errors import InvariantError
+from runtime.injection import reach
 from runtime.kafka.transaction import OutcomeUnknown, TransactionAborted, TransactionalProducer
 from runtime.lag import LagMeter
 from runtime.processor import InputRecord, OutputRecord, Processor
 from runtime.service import StopSignal
 from runtime.settings import ProcessorSettings
 from runtime.state.durable import DurableState
+from runtime.watchdog import Watchdog
 
 _log = structlog.get_logger()
 
@@ -28,6 +30,8 @@ _IDLE_FETCH_S = 0.1
 _FETCH_S = 0.05
 _PUNCTUATE_S = 1.0
 _COMMITTED_TIMEOUT_S = 30.0
+_CLOCK_DIFFERENCE_MAX_MS = 5_000
+_TIMERS_STOPPED_S = 30.0
 _POLL_EVERY_RECORDS = 1024
 
 
@@ -57,7 +61,10 @@ class TransactionLoop:
         self._outputs: dict[str, int] = {}
         self._opened_s = 0.0
         self._punctuated_s = 0.0
+        self._fired = False
+        self._timers_stopped_until_s = 0.0
         self._failure: Exception | None = None
+        self._watchdog = Watchdog(name, settings.watchdog_s, clock)
 
     def not_ready(self) -> str | None:
         """Return None when every assigned partition is being processed, else what is missing."""
@@ -77,32 +84,41 @@ class TransactionLoop:
         self._consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
+        self._watchdog.start()
         try:
             while not stop.is_set():
                 self._step()
+                self._watchdog.stepped()
             if self._producer.open:
                 self._commit()
         finally:
             if self._producer.open:
                 self._abandon()
             self._consumer.close()
+            self._watchdog.stop()
 
     def _step(self) -> None:
         self._resume_restored()
-        self._rewound.clear()
-        messages = self._consumer.consume(
-            self._settings.batch_records, _FETCH_S if self._producer.open else _IDLE_FETCH_S
-        )
-        if self._failure is not None:
-            raise self._failure
         try:
-            self._process([record for record in map(self._record, messages) if record is not None])
+            # Timers before records, and before any is fetched: an abort here leaves none behind.
             self._punctuate()
+            self._process(self._fetch())
             if self._commit_is_due():
                 self._commit()
         except TransactionAborted as aborted:
             self._roll_back(str(aborted))
         self._lag.refresh(self._assigned, self._next)
+        if self._lag.behind == 0 or (self._state is not None and self._state.restoring()):
+            self._watchdog.progressed()
+
+    def _fetch(self) -> list[InputRecord]:
+        self._rewound.clear()
+        wait_s = _FETCH_S if self._producer.open else _IDLE_FETCH_S
+        messages = self._consumer.consume(self._settings.batch_records, wait_s)
+        if self._failure is not None:
+            raise self._failure
+        reach("fetched")
+        return [record for record in map(self._record, messages) if record is not None]
 
     def _record(self, message: Message) -> InputRecord | None:
         error = message.error()
@@ -130,10 +146,11 @@ class TransactionLoop:
         self._lag.processed(records[-1].timestamp_ms)
         self._produce(self._processor.process(records))
         self._records += len(records)
+        reach("processed")
 
     def _punctuate(self) -> None:
         now_s = self._clock.monotonic_s()
-        if now_s - self._punctuated_s < _PUNCTUATE_S:
+        if now_s - self._punctuated_s < _PUNCTUATE_S or now_s < self._timers_stopped_until_s:
             return
         self._punctuated_s = now_s
         active = self._assigned if self._state is None else self._state.active & self._assigned
@@ -147,7 +164,9 @@ class TransactionLoop:
             self._open()
             for partition in partitions:
                 self._first.setdefault(partition, self._next[partition])
+            self._fired = True
             self._produce(outputs)
+            reach("fired")
 
     def _open(self) -> None:
         if not self._producer.open:
@@ -176,7 +195,10 @@ class TransactionLoop:
         try:
             if self._state is not None:
                 self._state.write_changelog(self._producer)
+                self._check_clock(self._state)
+            reach("changelog-written")
             self._producer.commit(offsets, self._consumer.consumer_group_metadata())
+            reach("committed")
         except TransactionAborted as aborted:
             self._roll_back(str(aborted))
             return
@@ -190,6 +212,21 @@ class TransactionLoop:
         metrics.COMMIT_SECONDS.labels(**self._labels).observe(self._clock.monotonic_s() - began_s)
         self._settle()
 
+    def _check_clock(self, state: DurableState[Any]) -> None:
+        """Put timers off where our clock and the broker's differ: an exit must never come early."""
+        if not self._fired:
+            return
+        self._producer.flush()
+        difference_ms = state.clock_difference_ms()
+        if difference_ms is None:
+            return
+        metrics.CLOCK_DIFFERENCE.labels(**self._labels).set(difference_ms / 1000)
+        if abs(difference_ms) > _CLOCK_DIFFERENCE_MAX_MS:
+            metrics.TIMERS_STOPPED.labels(**self._labels).inc()
+            _log.error("timers_stopped", clock_difference_ms=difference_ms, limit_ms=_CLOCK_DIFFERENCE_MAX_MS)
+            self._timers_stopped_until_s = self._clock.monotonic_s() + _TIMERS_STOPPED_S
+            raise TransactionAborted("our clock and the broker's differ")
+
     def _was_committed(self, offsets: list[TopicPartition], token: str) -> bool:
         asked = [TopicPartition(self._topic, tp.partition) for tp in offsets]
         return any(tp.metadata == token for tp in self._consumer.committed(asked, _COMMITTED_TIMEOUT_S))
@@ -198,6 +235,8 @@ class TransactionLoop:
         """The transaction is committed: store its state, count it."""
         if self._state is not None:
             self._state.committed()
+        reach("stored")
+        self._watchdog.progressed()
         self._processor.committed()
         metrics.RECORDS_IN.labels(**self._labels).inc(self._records)
         for topic, count in self._outputs.items():
@@ -232,6 +271,7 @@ class TransactionLoop:
         self._first.clear()
         self._outputs.clear()
         self._records = 0
+        self._fired = False
 
     def _resume_restored(self) -> None:
         if self._state is None:

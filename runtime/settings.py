@@ -72,6 +72,9 @@ class ProcessorSettings(_Section):
     max_transaction_records: int = Field(10_000, ge=1, le=1_000_000, description="input records per transaction")
     batch_records: int = Field(2_000, ge=1, le=100_000, description="most input records fetched at a time")
     session_timeout_ms: int = Field(45_000, ge=6_000, le=1_800_000)
+    watchdog_s: int = Field(
+        300, ge=0, le=86_400, description="without progress while records wait, then exit; 0: never"
+    )
     transaction_timeout_ms: int = Field(15_000, ge=1_000, le=900_000)
 
 

@@ -58,6 +58,12 @@ _COMPACTED = (
     ("segment.ms", str(DAY_MS)),
 )
 
+_CHANGELOG = (
+    *_COMPACTED,
+    # The broker's own time, by which a processor sees whether its clock is right before timers fire.
+    ("message.timestamp.type", "LogAppendTime"),
+)
+
 AAM_POSTS = Topic(
     name="aam-posts",
     purpose="Every acknowledged POST, as received.",
@@ -112,7 +118,7 @@ MEMBERSHIP_STATE = Topic(
     partitioning="aam_uuid",
     readers="membership only (restore)",
     private=True,
-    settings=_COMPACTED,
+    settings=_CHANGELOG,
 )
 IDENTITY = Topic(
     name="identity",
@@ -135,7 +141,7 @@ IDENTITY_STATE = Topic(
     partitioning="key",
     readers="identity only (restore)",
     private=True,
-    settings=_COMPACTED,
+    settings=_CHANGELOG,
 )
 DEAD_LETTERS = Topic(
     name="dead-letters",

@@ -20,6 +20,10 @@ class TimeLimits(msgspec.Struct, frozen=True, kw_only=True):
     tombstone_after_days: int = 7
     marker_days: int = 30
 
+    def fingerprint(self) -> str:
+        """Return a text that differs where any limit differs."""
+        return msgspec.json.encode(self, order="sorted").decode()
+
     def expires_at(self, segment_id: str, verified_at: int) -> int | None:
         """Return when a qualification verified at `verified_at` ends (epoch ms), None for never.
 

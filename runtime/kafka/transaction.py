@@ -11,6 +11,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from runtime.errors import SegwireError
+from runtime.injection import reach
 from runtime.processor import OutputRecord
 
 _log = structlog.get_logger()
@@ -74,6 +75,10 @@ class TransactionalProducer:
             else:
                 return
 
+    def flush(self) -> None:
+        """Wait until everything that was produced is delivered, or failed."""
+        self._producer.flush(self._timeout_s)
+
     def poll(self) -> None:
         """Serve delivery reports."""
         self._producer.poll(0)
@@ -90,6 +95,7 @@ class TransactionalProducer:
         self._until(
             deadline_s, lambda left_s: self._producer.send_offsets_to_transaction(offsets, group_metadata, left_s)
         )
+        reach("offsets-sent")
         self._until(deadline_s, self._producer.commit_transaction)
         self.open = False
 

@@ -27,10 +27,13 @@ class Changelog(NamedTuple):
     topic: str
     partitions: int
     delete_retention_ms: int
+    rules: str = ""
 
     def checkpoint(self, offset: int, now_ms: int, census: Census) -> Checkpoint:
         """Return the checkpoint that says: the store holds this changelog below `offset`, so many entries."""
-        return Checkpoint(self.cluster_id, self.topic, self.partitions, offset, now_ms, census.entries, census.active)
+        return Checkpoint(
+            self.cluster_id, self.topic, self.partitions, offset, now_ms, census.entries, census.active, self.rules
+        )
 
 
 def extents(admin: AdminClient, topic: str, partitions: list[int]) -> dict[int, Extent]:

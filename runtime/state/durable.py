@@ -2,7 +2,7 @@
 
 from typing import Generic, TypeVar
 
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, Message
 
 from runtime.clock import Clock
 from runtime.kafka.transaction import TransactionalProducer
@@ -24,6 +24,7 @@ class DurableState(Generic[V]):
         self._changelog = changelog
         self._clock = clock
         self._written: dict[int, int] = {}
+        self._difference_ms: int | None = None
         self.active: set[int] = set()
 
     def start(self) -> None:
@@ -68,6 +69,14 @@ class DurableState(Generic[V]):
             producer.produce(OutputRecord(topic, partition, key, value), note)
         return len(records)
 
+    def clock_difference_ms(self) -> int | None:
+        """Return our clock less the broker's, as of the changelog records delivered so far; None for none yet."""
+        return self._difference_ms
+
+    def store_bytes(self) -> int:
+        """Return the size of the local store's files."""
+        return self._table.store.bytes_on_disk()
+
     def committed(self) -> None:
         """Store what the transaction changed, with the changelog's offsets as checkpoints."""
         writes = self._table.commit()
@@ -76,12 +85,12 @@ class DurableState(Generic[V]):
             writes.checkpoint(partition, self._changelog.checkpoint(offset, self._clock.now_ms(), census))
         self._table.store.write(writes)
         self._table.drop()
-        self._written.clear()
+        self._forget()
 
     def aborted(self) -> None:
         """Forget what the transaction changed."""
         self._table.drop()
-        self._written.clear()
+        self._forget()
 
     def close(self) -> None:
         """End the restore and close the store."""
@@ -91,5 +100,12 @@ class DurableState(Generic[V]):
     def _note_offset(self, error: KafkaError | None, message: object) -> None:
         if error is None and isinstance(message, Message):
             partition, offset = message.partition(), message.offset()
+            kind, timestamp_ms = message.timestamp()
             if partition is not None and offset is not None:
                 self._written[partition] = offset + 1
+            if kind == TIMESTAMP_LOG_APPEND_TIME:
+                self._difference_ms = self._clock.now_ms() - timestamp_ms
+
+    def _forget(self) -> None:
+        self._written.clear()
+        self._difference_ms = None

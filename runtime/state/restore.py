@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.errors import TornTransactionError
+from runtime.injection import reach
 from runtime.state.changelog import Changelog, Extent, committed_offsets, extents, usable
 from runtime.state.store import StateStore, Timer, Writes, data_key
 from runtime.state.table import NO_TIMER, Census, Codec
@@ -165,6 +166,7 @@ class Restorer(Generic[V]):
     def _read(self) -> None:
         if not any(state.remaining for state in self._active.values()):
             return
+        reach("restoring")
         messages = self._consumer.consume(_FETCH_RECORDS, 0.1)
         for message in messages:
             self._take(message)
@@ -215,7 +217,7 @@ class Restorer(Generic[V]):
                 f"the group has committed only {state.committed}: a torn transaction, or the group's offsets were "
                 "reset; set the group's offsets past the state's, or drop the changelog to rebuild it from the input"
             )
-        due_ms = self._codec.due_ms(value)
+        due_ms = self._codec.next_due_ms(value)
         if due_ms < NO_TIMER:
             writes.arm(Timer(due_ms, entry))
 
@@ -223,6 +225,7 @@ class Restorer(Generic[V]):
         for partition, state in list(self._active.items()):
             if state.remaining:
                 continue
+            self._rearm(partition)
             self._store_folded(partition, state)
             census = self._census(partition)
             self._consumer.incremental_unassign([TopicPartition(self._changelog.topic, partition)])
@@ -234,6 +237,22 @@ class Restorer(Generic[V]):
                 self._lock.notify_all()
             _log.info("partition_restored", partition=partition, checkpoint=state.position)
         metrics.RESTORE_REMAINING.labels(**self._labels).set(self._remaining())
+
+    def _rearm(self, partition: int) -> None:
+        """Arm the timers anew where the rules have changed since: what is there already lives by the new ones."""
+        known = self._store.checkpoint(partition)
+        if known is None or known.rules == self._codec.rules:
+            return
+        _log.info("timers_rearmed", partition=partition)
+        writes = Writes()
+        for count, (entry, raw) in enumerate(self._store.scan(partition), 1):
+            due_ms = self._codec.next_due_ms(self._codec.decode(raw))
+            if due_ms < NO_TIMER:
+                writes.arm(Timer(due_ms, entry))
+            if count % _FOLD_RECORDS == 0:
+                self._store.write(writes)
+                writes = Writes()
+        self._store.write(writes)
 
     def _census(self, partition: int) -> Census:
         known = self._store.checkpoint(partition)

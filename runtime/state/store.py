@@ -22,7 +22,7 @@ _LAST_DUE = (1 << 64) - 1
 class Checkpoint(msgspec.Struct, frozen=True):
     """How far the store holds a changelog partition: every record below `offset`, of this very topic.
 
-    `entries` and `active` are the partition's census as of then.
+    `entries` and `active` are the partition's census as of then, `rules` those by which its timers were armed.
     """
 
     cluster_id: str
@@ -32,6 +32,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     written_at: int
     entries: int = 0
     active: int = 0
+    rules: str = ""
 
 
 class Timer(msgspec.Struct, frozen=True):

@@ -18,7 +18,8 @@ class Codec(NamedTuple, Generic[V]):
 
     `due_ms` returns the earliest time at which something of the value is due, at or past `NO_TIMER` for never.
     `offset` returns the last input offset applied to a value; `active` how many active things it holds, for the census;
-    `blank` whether nothing is to be kept, so that the entry is deleted.
+    `blank` whether nothing is to be kept, so that the entry is deleted. `next_due_ms` is `due_ms` by the rules of now,
+    which may differ from those that a value was stored under; `rules` tells them apart.
     """
 
     encode: Callable[[V], bytes]
@@ -28,6 +29,8 @@ class Codec(NamedTuple, Generic[V]):
     offset: Callable[[V], int]
     active: Callable[[V], int]
     blank: Callable[[V], bool]
+    next_due_ms: Callable[[V], int]
+    rules: str
 
 
 class Census:
