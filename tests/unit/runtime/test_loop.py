@@ -1,0 +1,219 @@
+from itertools import pairwise
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from runtime.errors import InvariantError
+from runtime.kafka.transaction import FencedError, OutcomeUnknown, TransactionAborted
+from tests.support.loop import FakeMessage, FakeState, Hosted, nothing
+
+
+def test_records_are_published_with_their_offsets_in_one_transaction() -> None:
+    hosted = Hosted()
+    assert hosted.run(hosted.assign(0, 1), ends={0: 2, 1: 1}) == [["0/0", "0/1", "1/0"]]
+    assert hosted.transactions.offsets == [{0: 2, 1: 1}]
+    assert (hosted.processor.settled, hosted.consumer.closed) == (1, True)
+
+
+def test_a_transaction_stays_open_for_the_commit_interval() -> None:
+    hosted = Hosted(commit_interval_ms=200)
+    hosted.consumer.step_s = 0.15
+    grow = [lambda: hosted.consumer.ends.update({0: 2}), lambda: hosted.consumer.ends.update({0: 3})]
+    assert hosted.run(hosted.assign(0), *grow, nothing, ends={0: 1})[0] == ["0/0", "0/1", "0/2"]
+
+
+def test_a_full_transaction_is_committed_at_once() -> None:
+    hosted = Hosted(max_transaction_records=2, batch_records=2)
+    assert hosted.run(hosted.assign(0), ends={0: 5}) == [["0/0", "0/1"], ["0/2", "0/3"], ["0/4"]]
+
+
+def test_what_is_open_at_the_stop_is_committed() -> None:
+    hosted = Hosted(commit_interval_ms=10_000)
+    hosted.run(hosted.assign(0), nothing, hosted.stop.set, ends={0: 3})
+    assert hosted.transactions.offsets == [{0: 3}]
+
+
+def test_after_an_abort_the_records_come_again_from_the_first_of_the_transaction() -> None:
+    hosted = Hosted(commit_interval_ms=10)
+    hosted.transactions.fates = [TransactionAborted("no")]
+    assert hosted.run(hosted.assign(0, 1), hosted.wait(1), hosted.wait(1), ends={0: 2, 1: 1}) == [["0/0", "0/1", "1/0"]]
+    assert hosted.consumer.seeks == [(0, 0), (1, 0)]
+    assert hosted.transactions.offsets == [{0: 2, 1: 1}]
+    assert (hosted.processor.settled, hosted.processor.dropped) == (1, 1)
+    assert hosted.consumer.paused == set()
+
+
+def test_a_queue_that_stays_full_aborts_and_the_records_come_again() -> None:
+    hosted = Hosted()
+    hosted.transactions.full = True
+    assert hosted.run(hosted.assign(0), ends={0: 2}) == [["0/0", "0/1"]]
+    assert hosted.transactions.aborts == 1
+
+
+def test_an_unknown_outcome_that_was_a_commit_is_settled_and_not_repeated() -> None:
+    state = FakeState(0)
+    hosted = Hosted(commit_interval_ms=10, state=state)
+    hosted.transactions.fates = [OutcomeUnknown("timed out")]
+    hosted.transactions.happens_anyway = True
+    assert hosted.run(hosted.assign(0), hosted.wait(1), hosted.wait(1), ends={0: 2}) == [["0/0", "0/1"]]
+    assert (hosted.transactions.replaced, hosted.consumer.seeks) == (1, [])
+    assert hosted.processor.settled == 1
+    assert state.calls == ["changelog", "committed"]
+
+
+def test_an_unknown_outcome_that_was_no_commit_is_rolled_back_and_repeated() -> None:
+    state = FakeState(0)
+    hosted = Hosted(commit_interval_ms=10, state=state)
+    hosted.transactions.fates = [OutcomeUnknown("timed out")]
+    assert hosted.run(hosted.assign(0), hosted.wait(1), hosted.wait(1), ends={0: 2}) == [["0/0", "0/1"]]
+    assert (hosted.transactions.replaced, hosted.consumer.seeks) == (1, [(0, 0)])
+    assert state.calls == ["changelog", "aborted", "changelog", "committed"]
+
+
+def test_offsets_committed_before_are_not_taken_for_those_of_an_unknown_outcome() -> None:
+    hosted = Hosted(commit_interval_ms=10)
+
+    def more() -> None:
+        hosted.consumer.ends[0] = 2
+        hosted.transactions.fates = [OutcomeUnknown("timed out")]
+        hosted.clock.at_s += 1
+
+    assert hosted.run(hosted.assign(0), nothing, hosted.wait(1), more, nothing, hosted.wait(1), ends={0: 1}) == [
+        ["0/0"], ["0/1"],
+    ]  # fmt: skip
+    assert hosted.consumer.seeks == [(0, 1)]
+
+
+def test_revoked_partitions_are_committed_first() -> None:
+    hosted = Hosted(commit_interval_ms=10_000)
+    committed: list[int] = []
+
+    def revoke() -> None:
+        hosted.revoke(0)()
+        committed.append(len(hosted.transactions.committed))
+
+    hosted.run(hosted.assign(0), nothing, revoke, ends={0: 2})
+    assert committed == [1]
+    assert hosted.transactions.committed == [["0/0", "0/1"]]
+
+
+def test_lost_partitions_are_aborted_and_never_committed() -> None:
+    state = FakeState(0, 1)
+    hosted = Hosted(commit_interval_ms=10_000, state=state)
+    assert hosted.run(hosted.assign(0), nothing, nothing, hosted.lose(0), hosted.wait(60), ends={0: 2}) == []
+    assert (hosted.transactions.aborts, state.active, hosted.consumer.positions) == (1, set(), {})
+
+
+def test_a_batch_fetched_while_its_transaction_was_rolled_back_is_dropped_for_the_rewound_partitions() -> None:
+    hosted = Hosted(commit_interval_ms=10_000)
+
+    def revoke_in_vain() -> None:
+        hosted.transactions.fates = [TransactionAborted("no")]
+        hosted.consumer.already_fetched = [FakeMessage(1, 2)]  # the client had it at hand before the seek
+        hosted.revoke(0)()
+
+    def as_before() -> None:
+        hosted.consumer.already_fetched = []
+
+    published = hosted.run(hosted.assign(0, 1), nothing, revoke_in_vain, as_before, ends={0: 2, 1: 3})
+    assert published == [["1/0", "1/1", "1/2"]]
+    assert hosted.transactions.offsets == [{1: 3}]
+
+
+def test_a_record_of_a_partition_that_is_not_ours_is_dropped() -> None:
+    hosted = Hosted()
+    hosted.consumer.already_fetched = [FakeMessage(7, 0)]
+    assert hosted.run(hosted.assign(0), nothing, hosted.stop.set, ends={0: 1}) == [["0/0"]]
+
+
+def test_partitions_wait_paused_until_their_state_is_restored_and_the_others_run_on() -> None:
+    state = FakeState()
+    hosted = Hosted(commit_interval_ms=10, state=state)
+
+    def restore(partition: int) -> None:
+        state.ready = {partition}
+
+    why: list[str | None] = [hosted.loop.not_ready()]
+    published = hosted.run(
+        hosted.assign(0, 1), lambda: why.append(hosted.loop.not_ready()), lambda: restore(1), hosted.wait(1),
+        hosted.wait(1), lambda: restore(0), hosted.wait(1), lambda: why.append(hosted.loop.not_ready()),
+        ends={0: 1, 1: 1},
+    )  # fmt: skip
+    assert published == [["1/0"], ["0/0"]]
+    assert why == ["waiting for the group to assign partitions", "restoring state from the changelog", None]
+
+
+def test_a_record_of_a_partition_whose_state_is_not_restored_stops_the_service() -> None:
+    hosted = Hosted(state=FakeState())
+    hosted.consumer.already_fetched = [FakeMessage(0, 41)]
+    with pytest.raises(InvariantError, match="partition 0: a record came at offset 41 before its state was restored"):
+        hosted.run(hosted.assign(0))
+    assert hosted.consumer.closed
+
+
+def test_an_assignment_without_partitions_is_ready_too() -> None:
+    hosted = Hosted(state=FakeState())
+    hosted.run(hosted.assign())
+    assert hosted.loop.not_ready() is None
+
+
+def test_what_fails_within_the_clients_callback_stops_the_service() -> None:
+    hosted = Hosted(commit_interval_ms=10_000)
+    hosted.transactions.fates = [FencedError("give each replica its own ordinal")]
+    with pytest.raises(FencedError):
+        hosted.run(hosted.assign(0), nothing, hosted.revoke(0), nothing, ends={0: 1})
+    assert hosted.consumer.closed
+
+
+def test_a_fatal_error_of_the_consumer_stops_the_service_and_a_passing_one_does_not() -> None:
+    hosted = Hosted()
+    hosted.consumer.already_fetched = [FakeMessage(0, 0, KafkaError(KafkaError._TRANSPORT))]
+    assert hosted.run(hosted.assign(0), hosted.stop.set) == []
+    hosted = Hosted()
+    hosted.consumer.already_fetched = [FakeMessage(0, 0, KafkaError(KafkaError._FATAL, "over", fatal=True))]
+    with pytest.raises(KafkaException):
+        hosted.run(hosted.assign(0))
+
+
+# -- timers -----------------------------------------------------------------------------------------------------------
+
+
+def test_timers_fire_once_a_second_also_where_no_records_come() -> None:
+    hosted = Hosted()
+    hosted.consumer.step_s = 0.25
+    hosted.run(hosted.assign(0), *[nothing] * 12, ends={0: 1})
+    times = [now_ms for now_ms, _ in hosted.processor.punctuated]
+    assert [later - earlier for earlier, later in pairwise(times)] == [1000] * (len(times) - 1)
+    assert len(times) >= 3
+
+
+def test_what_timers_publish_is_committed_with_the_present_offsets() -> None:
+    hosted = Hosted(commit_interval_ms=10)
+
+    def fall_due() -> None:
+        hosted.processor.due = [b"expired"]
+        hosted.clock.at_s += 1
+
+    assert hosted.run(hosted.assign(0, 1), nothing, hosted.wait(1), fall_due, hosted.wait(1), ends={0: 2, 1: 1}) == [
+        ["0/0", "0/1", "1/0"], ["expired"],
+    ]  # fmt: skip
+    assert hosted.transactions.offsets[1] == {0: 2, 1: 1}
+
+
+def test_timers_that_were_moved_without_a_word_are_stored_too() -> None:
+    state = FakeState(0)
+    hosted = Hosted(commit_interval_ms=10, state=state)
+
+    def move() -> None:
+        state.moved = True
+        hosted.clock.at_s += 1
+
+    hosted.run(hosted.assign(0), nothing, nothing, hosted.wait(1), move, hosted.wait(1), ends={0: 1})
+    assert state.calls == ["changelog", "committed"] * 2
+
+
+def test_no_timer_fires_for_a_partition_that_is_not_restored_or_of_which_no_offset_is_known() -> None:
+    state = FakeState(0)
+    hosted = Hosted(state=state)
+    hosted.run(hosted.assign(0, 1, 2), nothing, nothing, hosted.wait(1), nothing, ends={0: 1, 1: 1})
+    assert {tuple(partitions) for _, partitions in hosted.processor.punctuated} == {(0,)}
