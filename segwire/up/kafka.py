@@ -20,8 +20,8 @@ _ADDRESS = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _PORT_MAX = 65_535
 _REPLICATION_DEFAULT = 3
 _METADATA_TIMEOUT_S = 10.0
-_SETTLE_MAX_S = 60.0
-_SETTLE_POLL_S = 0.1
+_SETTLE_MAX_S = 30.0
+_SETTLE_POLL_S = 0.2
 
 
 def check_kafka_option(value: str) -> str:
@@ -64,19 +64,25 @@ def own_settings(kafka: KafkaSettings, bootstrap_servers: str) -> KafkaSettings:
     return kafka.model_copy(update={"bootstrap_servers": bootstrap_servers, "replication_factor": 1, "properties": {}})
 
 
-def apply_topics_when_settled(kafka: KafkaSettings, clock: Clock, pause: Callable[[float], None]) -> list[str]:
-    """Create the topics as soon as a broker takes part in the cluster. Blocks.
+def apply_topics_of_ours(kafka: KafkaSettings, clock: Clock, pause: Callable[[float], None]) -> list[str]:
+    """Create the topics on a Kafka that was just started. Blocks.
 
-    After a crash a broker answers before it is let in again, and knows no topics until then.
+    After a crash a broker answers before the controller lets it in again, and until then it may know no topics and
+    refuse to make any.
 
     Raises:
         SegwireError: as `apply_topics`.
     """
-    admin = admin_client(kafka)
     limit_s = clock.monotonic_s() + _SETTLE_MAX_S
-    while not admin.list_topics(timeout=_METADATA_TIMEOUT_S).brokers and clock.monotonic_s() < limit_s:
-        pause(_SETTLE_POLL_S)
-    return apply_topics(kafka)
+    while True:
+        try:
+            return apply_topics(kafka)
+        except ConfigurationError:
+            raise
+        except SegwireError:
+            if clock.monotonic_s() >= limit_s:
+                raise
+            pause(_SETTLE_POLL_S)
 
 
 class KafkaKeeper:

@@ -11,12 +11,13 @@ from rich.console import Console
 
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError
+from runtime.kafka.topics import apply_topics
 from runtime.service import write_ready_file, write_whole
 from runtime.settings import KafkaSettings, Settings
 from segwire.up.background import Background, wait_for
 from segwire.up.demo.samples import moved, samples
 from segwire.up.hints import next_lines, url_lines
-from segwire.up.kafka import KafkaKeeper, apply_topics_when_settled, check_kafka_option
+from segwire.up.kafka import KafkaKeeper, apply_topics_of_ours, check_kafka_option
 from segwire.up.leftovers import end_leftovers
 from segwire.up.live import LiveReporter
 from segwire.up.lock import UP_FILE, DataLock
@@ -111,7 +112,7 @@ class _Up:
         settings = settle_ports(self._settings)
         kafka, keeper = self._start_kafka(settings)
         settings = settings.model_copy(update={"kafka": kafka})
-        for line in wait_for(Background(lambda: apply_topics_when_settled(kafka, self._clock, time.sleep)), self._stop):
+        for line in wait_for(Background(lambda: self._apply_topics(kafka, keeper)), self._stop):
             self.reporter.say(f"Topic {line}")
         self._pipeline = self._start_children(settings, keeper)
         self._pipeline.wait_until_ready()
@@ -155,6 +156,9 @@ class _Up:
             self._starting = Background(opened.keeper.start)
             wait_for(self._starting, self._stop)
         return wait_for(Background(opened.kafka), self._stop), opened.keeper
+
+    def _apply_topics(self, kafka: KafkaSettings, keeper: KafkaKeeper | None) -> list[str]:
+        return apply_topics(kafka) if keeper is None else apply_topics_of_ours(kafka, self._clock, time.sleep)
 
     def _stop_kafka(self, keeper: KafkaKeeper) -> None:
         self.reporter.say("Kafka: stopping")

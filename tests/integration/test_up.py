@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from segwire.up.lock import DataLock, is_held
+from segwire.cli.connection import running_up
+from segwire.up.lock import UP_FILE, DataLock, is_held
 from segwire.up.ports import free_port
 
 _LIMIT_S = 60.0
@@ -173,6 +174,14 @@ def test_second_up_on_the_same_data_says_who_holds_it(tmp_path: Path) -> None:
     lock.release()
     assert ended.returncode == 1
     assert f"--data-dir data: held by another `segwire up`, process {os.getpid()}" in ended.stderr
+
+
+def test_what_a_dead_up_left_behind_is_not_believed(tmp_path: Path) -> None:
+    lock = DataLock(tmp_path)
+    (tmp_path / UP_FILE).write_text('{"pid": 1, "kafka": {"bootstrap_servers": "127.0.0.1:1"}}', encoding="utf-8")
+    assert running_up(tmp_path) == {"bootstrap_servers": "127.0.0.1:1"}
+    lock.release()
+    assert running_up(tmp_path) is None
 
 
 def test_busy_port_is_named_with_its_holder_before_anything_starts(tmp_path: Path) -> None:
