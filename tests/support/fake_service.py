@@ -12,7 +12,6 @@ from runtime.management import ManagementServer
 from runtime.process import begin_process
 from runtime.service import StopSignal, write_ready_file
 
-
 _TICK_S = 0.1
 
 
