@@ -4,8 +4,10 @@ librdkafka has no KIP-890: after a commit or abort that timed out or met a coord
 the outcome certain. Source: KIP-98, KIP-447; design, *Membership*, points 6 to 8.
 """
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -17,6 +19,9 @@ from runtime.processor import OutputRecord
 _log = structlog.get_logger()
 
 _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001
+
+# Beyond its own timeout, until a call is taken for stuck.
+_OVERTIME_S = 1.0
 
 
 class TransactionAborted(Exception):  # noqa: N818 - an outcome, not an error
@@ -92,12 +97,33 @@ class TransactionalProducer:
             FencedError: another process has the transactional ID.
         """
         deadline_s = time.monotonic() + self._timeout_s
-        self._until(
-            deadline_s, lambda left_s: self._producer.send_offsets_to_transaction(offsets, group_metadata, left_s)
-        )
+        self._until(deadline_s, lambda left_s: self._send_offsets(offsets, group_metadata, left_s))
         reach("offsets-sent")
         self._until(deadline_s, self._producer.commit_transaction)
         self.open = False
+
+    def _send_offsets(self, offsets: list[TopicPartition], group_metadata: object, left_s: float) -> None:
+        """Add the input offsets, in a thread that is left behind where it does not come back in time.
+
+        librdkafka ignores the timeout where the group's coordinator went away, and may block for ever
+        (github.com/confluentinc/librdkafka/issues/5456). A new producer fences whatever the old one still does.
+        """
+        producer = self._producer
+        done: Future[None] = Future()
+
+        def send() -> None:
+            try:
+                producer.send_offsets_to_transaction(offsets, group_metadata, left_s)
+            except Exception as error:  # noqa: BLE001 - it belongs to who waits for it
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        threading.Thread(target=send, daemon=True, name="send-offsets").start()
+        try:
+            done.result(left_s + _OVERTIME_S)
+        except TimeoutError:
+            raise OutcomeUnknown(f"the input offsets were not taken within {left_s:.1f} s") from None
 
     def abort(self) -> None:
         """Abort the transaction; where that cannot be had in time, a new producer's first act ends it.

@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -96,6 +97,21 @@ def test_a_call_that_may_be_resumed_is_resumed(call: str) -> None:
     made.client.raises[call] = [error(retriable=True), error(retriable=True)]
     made.commit()
     assert made.client.calls.count(call) == 3
+
+
+def test_offsets_that_block_beyond_their_timeout_leave_the_outcome_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.kafka.transaction._OVERTIME_S", 0.0)
+    released = threading.Event()
+    made = Made(timeout_s=0.05)
+    made.producer.begin()
+    monkeypatch.setattr(made.client, "send_offsets_to_transaction", lambda *_: released.wait())
+    with pytest.raises(OutcomeUnknown, match="the input offsets were not taken"):
+        made.commit()
+    made.producer.replace()
+    made.producer.begin()
+    made.commit()
+    assert len(made.clients) == 2
+    released.set()
 
 
 @pytest.mark.parametrize("call", ["offsets", "commit"])
