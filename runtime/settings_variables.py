@@ -68,10 +68,11 @@ def _bare(annotation: Any) -> Any:
 
 
 def _value(text: str) -> Any:
+    """Return a map, a list, or None for `null`; other text as it is: the check of the whole gives it its type."""
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         return text
-    if isinstance(value, (dict, list, bool, int, float)) or value is None:
+    if isinstance(value, (dict, list)) or (text and value is None):
         return value
     return text

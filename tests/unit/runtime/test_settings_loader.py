@@ -74,6 +74,11 @@ def test_variables_have_the_type_of_their_setting(load: Load) -> None:
     assert (settings.kafka.topic_prefix, settings.data_dir) == ("eu-", "/data")
 
 
+def test_a_variable_is_taken_as_text_where_text_is_wanted(load: Load) -> None:
+    assert load(None, path=None, SEGWIRE_KAFKA__TOPIC_PREFIX="").kafka.topic_prefix == ""
+    assert load(None, path=None, SEGWIRE_KAFKA__TOPIC_PREFIX="007").kafka.topic_prefix == "007"
+
+
 def test_a_name_that_the_file_spells_is_matched_whatever_its_case(load: Load) -> None:
     settings = load(
         "kafka: {properties: {Security.Protocol: SSL}}\nmembership: {segments: {'Mixed-Case': {ttl_days: 1}}}",
