@@ -1,0 +1,174 @@
+"""How the processor hosts the rules: what it reads, writes, skips, sets aside; the store is a dictionary here."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import pytest
+
+from processors.membership import Membership, user_codec
+from processors.rules.expiry import TimeLimits
+from processors.rules.state import UserState
+from runtime.processor import InputRecord, OutputRecord
+from runtime.state.store import Timer, data_key, split_data_key
+from runtime.state.table import ChangelogRecord, StateTable
+from schemas.avro_codec import decode_change, decode_key, decode_membership
+from schemas.event import SegmentEvent, encode_event
+from schemas.membership import SegmentMembershipKey
+from schemas.topics import TopicNames
+from tests.support.events import CLIENT, DESTINATION, SEGMENT, USER, active, at, event, inactive
+
+NAMES = TopicNames("eu-")
+LIMITS = TimeLimits(default_ttl_days=1, inactivity_days=1000)
+PUBLISHED = {NAMES.segment_membership, NAMES.segment_membership_changes, NAMES.dead_letters}
+
+
+class Entries:
+    """In the place of the store: entries and timers in memory."""
+
+    def __init__(self) -> None:
+        self.entries: dict[bytes, bytes | None] = {}
+        self.timers: set[tuple[int, bytes]] = set()
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return [self.entries.get(key) for key in keys]
+
+    def due(self, partition: int, now_ms: int) -> Iterator[Timer]:
+        for due_ms, key in sorted(self.timers):
+            if split_data_key(key)[0] == partition and due_ms <= now_ms:
+                yield Timer(due_ms, key)
+
+
+def _record(told: SegmentEvent | bytes, offset: int, partition: int = 3) -> InputRecord:
+    value = told if isinstance(told, bytes) else encode_event(told)
+    return InputRecord(partition, offset, USER.encode(), value, None, at(0))
+
+
+class Host:
+    """The processor over a table in memory."""
+
+    def __init__(self) -> None:
+        self.store = Entries()
+        self.table: StateTable[UserState] = StateTable(cast("Any", self.store), user_codec(LIMITS))
+        self.processor = Membership(NAMES, LIMITS, self.table)
+
+    def process(self, *told: SegmentEvent | bytes, offset: int = 0, partition: int = 3) -> list[OutputRecord]:
+        records = [_record(one, offset + number, partition) for number, one in enumerate(told)]
+        return self._published(self.processor.process(records))
+
+    def punctuate(self, now_ms: int, *partitions: int) -> list[OutputRecord]:
+        return self._published(self.processor.punctuate(now_ms, partitions))
+
+    def commit(self) -> list[ChangelogRecord]:
+        """Store what was changed, as a commit does."""
+        written = list(self.table.changelog())
+        for record in written:
+            key = data_key(record.partition, record.key)
+            self.store.entries[key] = record.value
+            user = self.table[key]
+            self.store.timers = {timer for timer in self.store.timers if timer[1] != key} | {(user.due_at, key)}
+        self.table.drop()
+        return written
+
+    @staticmethod
+    def _published(outputs: Sequence[OutputRecord]) -> list[OutputRecord]:
+        return [output for output in outputs if output.topic in PUBLISHED]
+
+
+def test_an_event_publishes_the_change_and_the_row_in_the_partition_of_the_event() -> None:
+    change, row = Host().process(event(active(at(0)), received_at=at(0)))
+    assert (change.topic, change.partition, change.key) == ("eu-segment-membership-changes", 3, USER.encode())
+    assert (row.topic, row.partition) == ("eu-segment-membership", 3)
+    assert decode_key(row.key or b"") == SegmentMembershipKey(CLIENT, DESTINATION, USER, SEGMENT)
+    assert decode_membership(row.value or b"").status == decode_change(change.value or b"").status == "ACTIVE"
+
+
+def test_a_repeat_is_neither_published_nor_stored() -> None:
+    host = Host()
+    told = event(active(at(0)), received_at=at(0))
+    host.process(told)
+    assert len(host.commit()) == 1
+    assert host.process(told, offset=1) == []
+    assert host.commit() == []
+
+
+def test_an_offset_that_was_applied_is_skipped() -> None:
+    host = Host()
+    host.process(event(active(at(0)), received_at=at(0)), offset=5)
+    host.commit()
+    assert host.process(event(inactive(at(0, 1)), received_at=at(0, 2)), offset=5) == []
+    assert len(host.process(event(inactive(at(0, 1)), received_at=at(0, 2)), offset=6)) == 2
+
+
+def test_events_of_one_batch_build_on_each_other() -> None:
+    outputs = Host().process(
+        event(active(at(0)), received_at=at(0, 2)), event(inactive(at(0, 1)), received_at=at(0, 2))
+    )
+    changes = [decode_change(o.value or b"").change for o in outputs if o.topic == NAMES.segment_membership_changes]
+    assert changes == ["ENTERED", "EXITED"]
+
+
+def test_what_was_changed_goes_to_the_changelog_once_with_the_last_input_offset() -> None:
+    host = Host()
+    host.process(event(active(at(0)), received_at=at(0)), event(inactive(at(0, 1)), received_at=at(0, 2)), offset=7)
+    ((partition, key, value),) = host.commit()
+    assert (partition, key) == (3, USER.encode())
+    assert user_codec(LIMITS).offset(user_codec(LIMITS).decode(value or b"")) == 8
+
+
+def test_a_dropped_overlay_is_forgotten_and_the_same_event_tells_the_same_again() -> None:
+    host = Host()
+    told = event(active(at(0)), received_at=at(0))
+    first = host.process(told)
+    host.table.drop()
+    assert host.process(told) == first
+
+
+@pytest.mark.parametrize("value", [b"", b"no event", b"\xff", b'{"kind":"segments"}', b"[" * 100_000, b"{}"])
+def test_what_is_no_event_is_set_aside_and_the_rest_goes_on(value: bytes) -> None:
+    letter, change, row = Host().process(value, event(active(at(0)), received_at=at(0)), offset=40)
+    said = dict(letter.headers or [])
+    assert (letter.topic, letter.value, letter.key) == ("eu-dead-letters", value, USER.encode())
+    assert (said["stage"], said["error"]) == (b"membership", b"malformed-event")
+    assert (said["topic"], said["partition"], said["offset"]) == (b"eu-segment-events", b"3", b"40")
+    assert (change.topic, row.topic) == (NAMES.segment_membership_changes, NAMES.segment_membership)
+
+
+def test_an_event_of_a_kind_that_is_not_known_is_passed_over() -> None:
+    assert Host().process(b'{"kind":"of-the-future","anything":1}') == []
+
+
+def test_a_timer_ends_a_membership_of_its_partition_and_no_other() -> None:
+    host = Host()
+    host.process(event(active(at(0)), received_at=at(0)), partition=3)
+    host.process(event(active(at(0)), received_at=at(0)), partition=4)
+    host.commit()
+    assert host.punctuate(at(2) - 1, 3, 4) == []
+    change, _ = host.punctuate(at(2), 3)
+    assert (change.partition, decode_change(change.value or b"").cause) == (3, "EXPIRED")
+
+
+def test_a_timer_of_a_refreshed_membership_says_nothing_but_is_stored_for_later() -> None:
+    host = Host()
+    host.process(event(active(at(0)), received_at=at(0)), event(active(at(1)), received_at=at(1)))
+    host.commit()
+    assert host.punctuate(at(2), 3) == []
+    assert host.table.pending()
+    host.commit()
+    assert [due_ms for due_ms, _ in host.store.timers] == [at(3)]
+
+
+#   2100 refreshed users are due first | one expiry, due last
+def test_timers_that_say_nothing_do_not_keep_others_from_their_turn() -> None:
+    host = Host()
+    for number in range(2100):
+        for of_day, verified_at in enumerate((at(0), at(9))):
+            told = event(active(verified_at), received_at=at(of_day), aam_uuid=f"{number:04d}")
+            host.process(told, offset=number * 2 + of_day)
+    host.process(event(active(at(1)), received_at=at(1)), offset=9000)
+    host.commit()
+    turns = []
+    for _ in range(3):
+        turns.append(len(host.punctuate(at(5), 3)))
+        if host.table.pending():  # what the loop asks before it commits
+            host.commit()
+    assert turns == [0, 2, 0]
