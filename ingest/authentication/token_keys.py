@@ -1,5 +1,6 @@
 """The keys of bearer tokens: from files, the same in every replica; or one made here and kept with the data."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -51,5 +52,6 @@ def _make(path: Path) -> None:
             "mend the permissions, or name keys in ingest.token_key_files"
         ) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
     _log.info("token_key_made", file=str(path), remedy="with several replicas name the same ingest.token_key_files")
