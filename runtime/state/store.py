@@ -10,7 +10,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, ReadOptions, WriteBatch, WriteOptions
+from rocksdict import (
+    AccessType,
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+    WriteOptions,
+)
 
 from runtime.errors import SegwireError
 
@@ -82,19 +92,26 @@ class Writes:
 class StateStore:
     """Entries, timers and checkpoints by partition, in a directory of this process alone."""
 
-    def __init__(self, directory: Path, *, block_cache_bytes: int, memtable_bytes: int) -> None:
+    def __init__(
+        self, directory: Path, *, block_cache_bytes: int, memtable_bytes: int, read_only: bool = False
+    ) -> None:  # fmt: skip
         """Open or create the store.
+
+        A store that is opened `read_only` may be in use by its processor; it shows what was last flushed.
 
         Raises:
             SegwireError: the directory cannot be used, or another process holds it.
         """
-        directory.parent.mkdir(parents=True, exist_ok=True)
+        if not read_only:
+            directory.parent.mkdir(parents=True, exist_ok=True)
         self._path = directory
         options = _options(block_cache_bytes, memtable_bytes)
         try:
-            self._db = Rdict(str(directory), options)
+            access = AccessType.read_only(error_if_log_file_exist=False) if read_only else AccessType.read_write()
+            self._db = Rdict(str(directory), options, access_type=access)
         except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception
             raise _cannot_open(directory, error) from None
+        self._read_only = read_only
         self._write_options = WriteOptions()
         # A property at run time, a method in the package's stub.
         self._write_options.disable_wal = True  # type: ignore[method-assign, assignment]
@@ -142,7 +159,8 @@ class StateStore:
 
     def close(self) -> None:
         """Flush and close."""
-        self._db.flush()
+        if not self._read_only:
+            self._db.flush()
         self._db.close()
 
     def _range(self, begin: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:

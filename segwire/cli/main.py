@@ -21,6 +21,8 @@ COMMANDS: Mapping[str, str] = {
     "explain": "explain",
     "dead-letters": "dead_letters",
     "privacy": "privacy",
+    "state": "state",
+    "spool": "spool",
     "doctor": "doctor",
 }
 

@@ -1,0 +1,80 @@
+"""`segwire state`: a processor's local store, and whether it agrees with its changelog."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from segwire.cli.options import config_option, data_dir_option, json_option, read_settings
+
+if TYPE_CHECKING:
+    from segwire.inspect.state import PartitionState
+
+_REMEDY = "stop the processor, remove its state directory and start it again: it is restored from the changelog"
+
+
+@click.group(name="state")
+def command() -> None:
+    """Look at the local state of the membership processor.
+
+    It may be running: what is seen is what its store has last flushed, all of it after a stop.
+    """
+
+
+def _store_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    name = click.option(
+        "--store", type=click.Choice(["membership", "identity"]), default="membership", show_default=True
+    )
+    ordinal = click.option("--ordinal", type=click.IntRange(0), help="Of the replica [default: as configured].")
+    return name(ordinal(config_option(data_dir_option(json_option(function)))))
+
+
+@command.command(name="inspect", epilog="\b\nExample:\n  segwire state inspect --json")
+@_store_options
+def inspect(store: str, ordinal: int | None, config: Path | None, data_dir: Path | None, as_json: bool) -> None:
+    """Show what the store holds, by partition, without Kafka."""
+    from segwire.inspect.state import inspect_store, open_store
+
+    settings = read_settings(config, data_dir)
+    opened = open_store(settings, store, settings.membership.ordinal if ordinal is None else ordinal)
+    _show(inspect_store(opened, settings.kafka.partitions), as_json)
+
+
+@command.command(name="verify", epilog="\b\nExample:\n  segwire state verify --data-dir .segwire")
+@_store_options
+def verify(store: str, ordinal: int | None, config: Path | None, data_dir: Path | None, as_json: bool) -> None:
+    """Compare the store with its changelog as of its checkpoints; exits 1 on any difference."""
+    from segwire.cli.connection import connected_settings
+    from segwire.inspect.log_reader import LogReader
+    from segwire.inspect.state import changelog_of, inspect_store, open_store, verify_store
+
+    settings = connected_settings(read_settings(config, data_dir))
+    opened = open_store(settings, store, settings.membership.ordinal if ordinal is None else ordinal)
+    reader = LogReader(settings.kafka)
+    changelog = changelog_of(settings, store)
+    states = verify_store(opened, reader, changelog, inspect_store(opened, reader.partitions(changelog)))
+    _show(states, as_json)
+    if any(state.differences for state in states):
+        raise click.exceptions.Exit(1)
+
+
+def _show(states: "list[PartitionState]", as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.encode(states).decode())
+        return
+    for state in states:
+        behind = "" if state.behind_records is None else f", {state.behind_records} changed since"
+        click.echo(
+            f"partition {state.partition}: {state.entries} entries, {state.bytes} bytes, "
+            f"changelog below {state.checkpoint.offset}{behind}"
+        )
+        for difference in state.differences or []:
+            click.echo(f"  ✗ {difference}")
+    if not states:
+        click.echo("the store holds nothing yet")
+    elif any(state.differences for state in states):
+        click.echo(f"the store differs from its changelog; {_REMEDY}")
+    elif all(state.differences is not None for state in states):
+        click.echo("the store agrees with its changelog")
