@@ -74,12 +74,14 @@ class Restorer(Generic[V]):
         """Restore these partitions, too."""
         with self._lock:
             self._wanted.update(partitions)
+            metrics.RESTORING.labels(**self._labels).set(len(self._wanted))
             self._lock.notify()
 
     def withdraw(self, partitions: list[int]) -> None:
         """These partitions are no longer ours; returns when nothing of them is written any more."""
         with self._lock:
             self._wanted.difference_update(partitions)
+            metrics.RESTORING.labels(**self._labels).set(len(self._wanted))
             for partition in partitions:
                 self._done.pop(partition, None)
             while self._failure is None and self._thread.is_alive() and self._active.keys() & set(partitions):
@@ -233,6 +235,7 @@ class Restorer(Generic[V]):
                 del self._active[partition]
                 if partition in self._wanted:
                     self._wanted.discard(partition)
+                    metrics.RESTORING.labels(**self._labels).set(len(self._wanted))
                     self._done[partition] = census
                 self._lock.notify_all()
             _log.info("partition_restored", partition=partition, checkpoint=state.position)
