@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 
 FUNCTION_LINES_MAX = 60
 
@@ -22,9 +23,14 @@ _PLACES = re.compile(
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 
 
+@cache
+def _parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
 def long_functions(source: str) -> Iterator[str]:
     """Find functions that do not fit on a screen."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > FUNCTION_LINES_MAX:
@@ -40,22 +46,22 @@ def wall_clock_reads(source: str) -> Iterator[str]:
 
 def prints(source: str) -> Iterator[str]:
     """Find calls of `print`."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
             yield f"{node.lineno}: prints; log it, or return it to a command"
 
 
 def relative_imports(source: str) -> Iterator[str]:
     """Find imports that begin with a dot."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.ImportFrom) and node.level:
             yield f"{node.lineno}: imports by a relative name"
 
 
 def more_than_a_docstring(source: str) -> Iterator[str]:
     """Find what is in a package's `__init__.py` beside its docstring."""
-    body = ast.parse(source).body
-    if not body or ast.get_docstring(ast.parse(source)) is None:
+    body = _parsed(source).body
+    if not body or ast.get_docstring(_parsed(source)) is None:
         yield "1: has no docstring"
     for node in body[1:]:
         yield f"{node.lineno}: holds more than a docstring; give it a module with a name"
@@ -63,7 +69,7 @@ def more_than_a_docstring(source: str) -> Iterator[str]:
 
 def metric_imports(source: str) -> Iterator[str]:
     """Find where a class of metrics is taken from the client library."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.ImportFrom) and node.module == "prometheus_client":
             for name in node.names:
                 if name.name in _METRIC_CLASSES:
@@ -74,7 +80,7 @@ def declared_metrics(source: str) -> list[str]:
     """Return the names of the metrics that a module declares."""
     return [
         node.targets[0].id
-        for node in ast.parse(source).body
+        for node in _parsed(source).body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
         if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name)
         if node.value.func.id in _METRIC_CLASSES
@@ -83,7 +89,7 @@ def declared_metrics(source: str) -> list[str]:
 
 def used_names(source: str) -> set[str]:
     """Return every name and attribute that a module reads."""
-    tree = ast.parse(source)
+    tree = _parsed(source)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return names | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
