@@ -1,7 +1,6 @@
 """SIGKILL in the middle of traffic: nothing acknowledged is lost, nothing is published twice."""
 
 import signal
-import time
 from typing import Any
 
 import psutil
@@ -42,19 +41,13 @@ def test_everything_is_killed_and_started_again(start_up: StartUp) -> None:
     assert_one_story(up)
 
 
-@pytest.fixture(scope="module")
-def simulated(shared_up: Up) -> Up:
-    return shared_up
-
-
 @pytest.mark.parametrize("name", ["ingest", "fan-out", "membership", "kafka"])
 def test_killed_service_comes_back_and_nothing_is_lost(shared_up: Up, name: str) -> None:
     with simulating(shared_up, *TRAFFIC) as simulation:
         wait_for_traffic(shared_up, simulation)
         killed = shared_up.child(name)
         killed.kill()
-        gone_by = time.monotonic() + LIMIT_S
-        wait_until(lambda: not killed.is_running() or time.monotonic() > gone_by, f"{name} is gone", LIMIT_S)
+        wait_until(lambda: not killed.is_running(), f"{name} is gone", LIMIT_S)
         assert shared_up.child(name).pid != killed.pid
         wait_for_traffic(shared_up, simulation)
         report = simulation.finish()
