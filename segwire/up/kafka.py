@@ -95,8 +95,10 @@ class KafkaKeeper:
         clock: Clock,
         reporter: Reporter,
         in_background: InBackground = Background,
+        at_address: Callable[[str], KafkaServer] | None = None,
     ) -> None:
-        """Start nothing yet."""
+        """Start nothing yet; `at_address` makes the server that takes a dead one's place, where it is another."""
+        self._at_address = at_address
         self._in_background = in_background
         self._starting: Work[None] | None = None
         self._server = server
@@ -139,6 +141,8 @@ class KafkaKeeper:
     def _start_again(self) -> None:
         # Also lets go of what the dead one held.
         self._server.stop()
+        if self._at_address is not None:
+            self._server = self._at_address(self._address)
         self._server.start()
 
     def _started_again(self, starting: Work[None]) -> None:

@@ -46,16 +46,23 @@ def open_kafka(
             f"kafka.bootstrap_servers: {configured.bootstrap_servers} is configured, but `up` starts a Kafka of its "
             f"own; to use that one: --kafka {configured.bootstrap_servers}"
         )
-    server = _container() if choice == TESTCONTAINERS else _embedded(Path(settings.data_dir), any_port, console)
-    keeper = KafkaKeeper(server, policy, clock, reporter)
+    if choice == TESTCONTAINERS:
+        keeper = KafkaKeeper(_container(), policy, clock, reporter)
+    else:
+        make = _embedded(Path(settings.data_dir), console)
+        # The children know the port: a restart may not choose another.
+        keeper = KafkaKeeper(
+            make(0 if any_port else None), policy, clock, reporter,
+            at_address=lambda address: make(int(address.rpartition(":")[2])),
+        )  # fmt: skip
     return OpenedKafka(keeper, lambda: own_settings(configured, keeper.bootstrap_servers))
 
 
-def _embedded(data_dir: Path, any_port: bool, console: Console) -> KafkaServer:
+def _embedded(data_dir: Path, console: Console) -> Callable[[int | None], KafkaServer]:
     from segwire.embedded.kafka.progress import ConsoleProgress
     from segwire.embedded.kafka.server import EmbeddedKafka
 
-    return EmbeddedKafka(data_dir, port=0 if any_port else None, progress=ConsoleProgress(console))
+    return lambda port: EmbeddedKafka(data_dir, port=port, progress=ConsoleProgress(console))
 
 
 def _container() -> KafkaServer:

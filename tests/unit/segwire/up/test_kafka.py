@@ -123,6 +123,24 @@ def test_dead_kafka_is_started_again_after_its_delay() -> None:
     assert told.problems == ["Kafka ended with exit code 1; it starts again on the same port and data"]
 
 
+def test_another_server_takes_the_place_of_the_dead_one_at_its_address() -> None:
+    first, second, clock, asked = FakeKafka(), FakeKafka(), ManualClock(), list[str]()
+
+    def make(address: str) -> FakeKafka:
+        asked.append(address)
+        return second
+
+    keeper = KafkaKeeper(first, POLICY, clock, Told(), Done, make)
+    keeper.start()
+    first.code = 1
+    keeper.tick()
+    clock.advance_ms(100)
+    keeper.tick()
+    keeper.tick()
+    assert (asked, first.calls, second.calls) == (["127.0.0.1:1"], ["start", "stop"], ["start"])
+    assert keeper.view().state == "ready"
+
+
 def test_kafka_that_cannot_be_started_again_is_given_up_with_its_reason() -> None:
     kafka, keeper, clock, _ = _started()
     kafka.code, kafka.failures = 1, 9
