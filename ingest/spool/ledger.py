@@ -1,7 +1,7 @@
 """What is in the spool and what of it is done, in memory. Pure; everything that changes it runs on one thread."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ingest.spool.cursor import Cursor, cursor_of
 from ingest.spool.intervals import Intervals
@@ -39,10 +39,14 @@ class SegmentLedger:
         return self.done.low >= self.size_bytes
 
     def add(self, offset: int, end: int, received_at_ms: int) -> None:
-        """Take note of a durable record; they come in the order of their offsets."""
+        """Take note of a record that was found; they come in the order of their offsets."""
         if self.done.past(offset) >= end:
             self.done_records += 1
-        self.records += 1
+        self.grow(1, offset, end, received_at_ms)
+
+    def grow(self, records: int, offset: int, end: int, received_at_ms: int) -> None:
+        """Take note of durable records at [offset, end); the first was received then, the others soon after."""
+        self.records += records
         self.size_bytes = end
         if not self._ages or received_at_ms >= self._ages[-1][1] + _AGE_STEP_MS:
             self._ages.append((offset, received_at_ms))
@@ -66,17 +70,16 @@ class Ledger:
         self.active: int | None = None
         """The segment that may still grow; every other one is closed."""
 
-    def committed(self, name: SegmentName, records: list[tuple[Position, int]]) -> None:
-        """Take note of records, with their receive times, that are durable now."""
+    def committed(self, name: SegmentName, positions: Sequence[Position], received_at_ms: int) -> None:
+        """Take note of records that are durable now, the first of them received then."""
         segment = self.segments.get(name.number)
         if segment is None:
             segment = self.segments[name.number] = SegmentLedger(name)
             self.total_bytes += segment.size_bytes
-        before_bytes = segment.size_bytes
-        for position, received_at_ms in records:
-            segment.add(position.offset, position.end, received_at_ms)
-        self.total_bytes += segment.size_bytes - before_bytes
-        self.pending_records += len(records)
+        offset, end = positions[0].offset, positions[-1].end
+        segment.grow(len(positions), offset, end, received_at_ms)
+        self.total_bytes += end - offset
+        self.pending_records += len(positions)
 
     def mark_done(self, position: Position) -> bool:
         """Mark a record; False where it was before, or its segment is gone."""

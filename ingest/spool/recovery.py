@@ -1,6 +1,7 @@
 """What a spool directory holds when it is opened, mended where the last run was cut short."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -29,11 +30,12 @@ class Recovered(msgspec.Struct, frozen=True):
 def recover(directory: Path) -> Recovered:
     """Read every segment, cut torn tails, set damaged bytes aside, remove what is empty or finished. Blocks.
 
-    No segment found here is ever appended to again.
+    No segment found here is ever appended to again. What cannot be mended on a disk that refuses is left for the
+    next time; it is never read.
 
     Raises:
         SpoolVersionUnknown: a segment is of another version; nothing was changed.
-        OSError: the directory cannot be read, or a torn tail not be cut.
+        OSError: the directory, or a segment, cannot be opened.
     """
     cursor = read_cursor(directory)
     names = list_segments(directory)
@@ -43,12 +45,20 @@ def recover(directory: Path) -> Recovered:
     segments = []
     for name in names:
         segment = _recover_segment(directory, name, cursor)
-        if segment.is_finished:
-            remove_segment(directory, name, keep=segment.keep)
-        else:
+        if not (segment.is_finished and _is_removed(directory, segment)):
             segments.append(segment)
-    sync_directory(directory)
+    # Without it a crash of the machine may bring a removed segment back, to be replayed again.
+    with suppress(OSError):
+        sync_directory(directory)
     return Recovered(segments, _next_number(names, cursor))
+
+
+def _is_removed(directory: Path, segment: SegmentLedger) -> bool:
+    try:
+        remove_segment(directory, segment.name, keep=segment.keep)
+    except OSError:
+        return False
+    return True
 
 
 def _next_number(names: list[SegmentName], cursor: Cursor) -> int:
@@ -93,12 +103,9 @@ def _pass_over(segment: SegmentLedger, directory: Path, part: Damaged, data: byt
 
 
 def _cut(path: Path, part: Damaged) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.ftruncate(fd, part.offset)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    with suppress(OSError), path.open("r+b") as file:
+        file.truncate(part.offset)
+        os.fsync(file.fileno())
 
 
 def _count_torn(name: SegmentName, offset: int, size_bytes: int) -> None:

@@ -213,8 +213,7 @@ class Spool:
             self._refuse(group, outcome)
             return
         _SYNCED.inc(len(group))
-        received = (append.received_at_ms for append in group)
-        self._ledger.committed(outcome.name, list(zip(outcome.positions, received, strict=True)))
+        self._ledger.committed(outcome.name, outcome.positions, group[0].received_at_ms)
         self._health.disk_took()
         for append, position in zip(group, outcome.positions, strict=True):
             if not append.future.done():

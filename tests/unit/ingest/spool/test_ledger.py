@@ -1,0 +1,105 @@
+from ingest.spool.cursor import decode_cursor, encode_cursor
+from ingest.spool.ledger import Ledger, SegmentLedger
+from ingest.spool.record import Position
+from ingest.spool.segment import HEADER_BYTES, SegmentName
+from tests.support.spool import NAME, RECEIVED_AT_MS
+
+FIRST, SECOND, THIRD = Position(1, 32, 40), Position(1, 40, 60), Position(1, 60, 70)
+
+
+def _ledger() -> Ledger:
+    ledger = Ledger([])
+    ledger.active = 1
+    ledger.committed(NAME, [FIRST], RECEIVED_AT_MS)
+    ledger.committed(NAME, [SECOND, THIRD], RECEIVED_AT_MS + 5000)
+    return ledger
+
+
+def test_committed_records_are_pending() -> None:
+    ledger = _ledger()
+
+    assert (ledger.pending_records, ledger.total_bytes) == (3, 70)
+
+
+def test_segment_is_finished_when_all_is_done_and_it_no_longer_grows() -> None:
+    ledger = _ledger()
+    for position in (THIRD, FIRST, SECOND):
+        assert list(ledger.finished()) == []
+        assert ledger.mark_done(position)
+    assert list(ledger.finished()) == []
+
+    ledger.active = 2
+    assert list(ledger.finished()) == [1]
+    assert ledger.is_finished(1)
+
+    ledger.drop(1)
+    assert (ledger.pending_records, ledger.total_bytes) == (0, 0)
+
+
+def test_repeated_mark_counts_once() -> None:
+    ledger = _ledger()
+
+    assert [ledger.mark_done(SECOND), ledger.mark_done(SECOND)] == [True, False]
+    assert ledger.pending_records == 2
+
+
+def test_mark_in_a_segment_that_is_gone_is_harmless() -> None:
+    assert not _ledger().mark_done(Position(9, 32, 40))
+
+
+def test_oldest_age_follows_what_is_done_to_a_second() -> None:
+    ledger = _ledger()
+    assert ledger.oldest_ms() == RECEIVED_AT_MS
+
+    ledger.mark_done(FIRST)
+    assert ledger.oldest_ms() == RECEIVED_AT_MS + 5000
+
+    ledger.mark_done(SECOND)
+    assert ledger.oldest_ms() == RECEIVED_AT_MS + 5000
+
+    ledger.mark_done(THIRD)
+    assert ledger.oldest_ms() is None
+
+
+def test_oldest_age_is_that_of_the_oldest_segment_with_something_pending() -> None:
+    ledger = _ledger()
+    ledger.committed(SegmentName(2, NAME.salt), [Position(2, 32, 40)], RECEIVED_AT_MS + 9000)
+    for position in (FIRST, SECOND, THIRD):
+        ledger.mark_done(position)
+
+    assert ledger.oldest_ms() == RECEIVED_AT_MS + 9000
+
+
+def test_unreadable_records_leave_the_count_with_their_segment() -> None:
+    ledger = _ledger()
+    ledger.active = None
+    ledger.mark_done(FIRST)
+    ledger.pass_over(1, 40, 70)
+
+    assert list(ledger.finished()) == [1]
+    ledger.drop(1)
+    assert ledger.pending_records == 0
+
+
+def test_cursor_restores_what_is_done() -> None:
+    ledger = _ledger()
+    ledger.mark_done(FIRST)
+    ledger.mark_done(THIRD)
+
+    cursor = decode_cursor(encode_cursor(ledger.cursor()))
+    assert cursor is not None
+    segment = SegmentLedger(NAME, cursor.intervals(NAME.file_name, HEADER_BYTES))
+    for position in (FIRST, SECOND, THIRD):
+        segment.add(position.offset, position.end, RECEIVED_AT_MS)
+
+    assert (segment.records, segment.pending_records) == (3, 1)
+    assert segment.done.past(0) == SECOND.offset
+
+
+def test_cursor_of_a_segment_with_another_salt_hides_nothing() -> None:
+    ledger = _ledger()
+    ledger.mark_done(FIRST)
+
+    another = SegmentName(1, b"another!")
+
+    assert ledger.cursor().intervals(another.file_name, HEADER_BYTES).low == HEADER_BYTES
