@@ -51,7 +51,7 @@ def run(work: Coroutine[None, None, _T]) -> _T:
 async def until(condition: Callable[[], bool], what: str) -> None:
     """Let the loop run until a condition holds."""
     deadline = time.monotonic() + LIMIT_S
-    while not condition():  # noqa: ASYNC110 - of a file, or of the spool: neither has an event
+    while not condition():
         assert time.monotonic() < deadline, f"not within {LIMIT_S} s: {what}"
         await asyncio.sleep(0.005)
 
