@@ -6,19 +6,24 @@ import os
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
 _READY_POLL_S = 0.02
+_STOP_POLL_S = 0.05
 
 
 class StopSignal:
-    """Set by SIGTERM or SIGINT; a second signal ends the process at once."""
+    """Set by SIGTERM or SIGINT; a second signal ends the process at once.
+
+    A flag and not an event: an event's lock may be held by the very code that the signal interrupts.
+    """
 
     def __init__(self) -> None:
         """Start unset; `install` connects it to the signals."""
-        self._event = threading.Event()
+        self._asked = False
 
     def install(self) -> None:
         """Handle SIGTERM and SIGINT from now on. Main thread only."""
@@ -26,21 +31,24 @@ class StopSignal:
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self._event.is_set():
+        if self._asked:
             os._exit(128 + number)
-        self._event.set()
+        self._asked = True
 
     def set(self) -> None:
         """Ask for the stop from inside."""
-        self._event.set()
+        self._asked = True
 
     def is_set(self) -> bool:
         """Tell whether the stop was asked for."""
-        return self._event.is_set()
+        return self._asked
 
     def wait(self, timeout_s: float) -> bool:
         """Wait up to `timeout_s` for the stop; return whether it was asked for."""
-        return self._event.wait(timeout_s)
+        end_s = time.monotonic() + timeout_s
+        while not self._asked and (left_s := end_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, _STOP_POLL_S))
+        return self._asked
 
 
 def settle_collector() -> None:

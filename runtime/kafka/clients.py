@@ -7,6 +7,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
+from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError, UnreachableKafkaError
 from runtime.settings import KafkaSettings, ProcessorSettings
 from schemas.topics import MESSAGE_MAX_BYTES
@@ -29,19 +30,35 @@ def _common(kafka: KafkaSettings) -> Config:
         # The default backoff of 10 s keeps clients away long after a broker is back.
         "reconnect.backoff.max.ms": 1000,
         "socket.keepalive.enable": True,
-        "log_level": 3,
+        # What it would print comes to the error callback too, many times a second while no broker is there.
+        "log_level": 0,
         **kafka.properties,
     }
 
 
-def log_error(error: KafkaError) -> None:
-    """Log what librdkafka reports; it goes on by itself unless the error is fatal."""
-    _log.warning("kafka_client_error", code=error.name(), detail=error.str(), fatal=error.fatal())
+class ErrorLog:
+    """Logs what librdkafka reports, each kind once in a while; the client goes on unless it is fatal."""
+
+    def __init__(self, clock: Clock, quiet_s: float = 10.0) -> None:
+        """Say the same kind of error again after `quiet_s`."""
+        self._clock = clock
+        self._quiet_s = quiet_s
+        self._said_s: dict[int, float] = {}
+
+    def __call__(self, error: KafkaError) -> None:
+        """Log an error, or leave it."""
+        now_s = self._clock.monotonic_s()
+        if error.fatal() or now_s - self._said_s.get(error.code(), -self._quiet_s) >= self._quiet_s:
+            self._said_s[error.code()] = now_s
+            _log.warning("kafka_client_error", code=error.name(), detail=error.str(), fatal=error.fatal())
+
+
+log_error = ErrorLog(SystemClock())
 
 
 def admin_client(kafka: KafkaSettings) -> AdminClient:
     """Return an admin client that does not log to standard error."""
-    return AdminClient({**_common(kafka), "log_level": 0})
+    return AdminClient(_common(kafka))
 
 
 def producer_config(kafka: KafkaSettings, *, linger_ms: float, on_error: OnError = log_error) -> Config:
