@@ -213,7 +213,7 @@ def test_timers_that_were_moved_without_a_word_are_stored_too() -> None:
 
 
 def test_no_timer_fires_for_a_partition_that_is_not_restored_or_of_which_no_offset_is_known() -> None:
-    state = FakeState(0)
+    state = FakeState(0, 2)
     hosted = Hosted(state=state)
     hosted.run(hosted.assign(0, 1, 2), nothing, nothing, hosted.wait(1), nothing, ends={0: 1, 1: 1})
     assert {tuple(partitions) for _, partitions in hosted.processor.punctuated} == {(0,)}
