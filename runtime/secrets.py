@@ -50,7 +50,7 @@ class SecretFiles:
     def __init__(self, clock: Clock) -> None:
         """Start without any."""
         self._clock = clock
-        self._watched: list[_Watched] = []
+        self._watched: dict[tuple[Path, int], _Watched] = {}
 
     def load(self, setting: str, source: SecretSettings) -> Secret:
         """Return the secret of a section; `setting` is the section's path.
@@ -64,20 +64,22 @@ class SecretFiles:
         return self.load_file(f"{setting}.secret_file", Path(source.secret_file))
 
     def load_file(self, setting: str, path: Path, *, bytes_min: int = 1) -> Secret:
-        """Return the secret in a file and watch it.
+        """Return the secret in a file and watch it; the same one for a file that is named again.
 
         Raises:
             ConfigurationError: the file cannot be read, is empty, or has fewer than `bytes_min` bytes.
         """
-        stamp = _stamp(path)
-        secret = Secret(str(path), read_secret(setting, path, bytes_min=bytes_min))
-        self._watched.append(_Watched(secret, path, stamp, bytes_min))
-        return secret
+        watched = self._watched.get((path, bytes_min))
+        if watched is None:
+            stamp = _stamp(path)
+            secret = Secret(str(path), read_secret(setting, path, bytes_min=bytes_min))
+            watched = self._watched[path, bytes_min] = _Watched(secret, path, stamp, bytes_min)
+        return watched.secret
 
     def changed(self) -> Sequence[tuple[Secret, bytes]]:
         """Look at every file and return what is to be replaced. Blocks on the disk."""
         now_ms = self._clock.now_ms()
-        found = ((watched.secret, watched.look(now_ms)) for watched in self._watched)
+        found = ((watched.secret, watched.look(now_ms)) for watched in self._watched.values())
         return [(secret, value) for secret, value in found if value is not None]
 
     def replace(self, changes: Sequence[tuple[Secret, bytes]]) -> None:

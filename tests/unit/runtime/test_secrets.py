@@ -10,37 +10,16 @@ from runtime.authentication_settings import SecretSettings
 from runtime.errors import ConfigurationError
 from runtime.secrets import Secret, SecretFiles, SecretWatch, read_secret
 from tests.support.authentication import NOW_MS, SetClock
+from tests.support.mounted import Mount
+
+EARLIER_MS = NOW_MS - 60_000
 
 
-class Mount:
-    """A directory of secrets as Kubernetes mounts it: names → ..data → the newest version."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._versions = 0
-
-    def publish(self, **secrets: str) -> None:
-        self._versions += 1
-        version = self._directory / f"..version-{self._versions}"
-        version.mkdir()
-        for name, text in secrets.items():
-            (version / name).write_text(text)
-            settle(version / name)
-            if not (link := self.path(name)).is_symlink():
-                link.symlink_to(Path("..data") / name)
-        swap = self._directory / "..data_tmp"
-        swap.symlink_to(version.name)
-        swap.replace(self._directory / "..data")
-
-    def path(self, name: str) -> Path:
-        return self._directory / name
-
-
-def settle(path: Path, at_ms: int = NOW_MS - 60_000) -> None:
+def settle(path: Path, at_ms: int = EARLIER_MS) -> None:
     os.utime(path, ns=(at_ms * 1_000_000, at_ms * 1_000_000))
 
 
-def write(path: Path, text: str | bytes, at_ms: int = NOW_MS - 60_000) -> Path:
+def write(path: Path, text: str | bytes, at_ms: int = EARLIER_MS) -> Path:
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     settle(path, at_ms)
     return path
@@ -114,20 +93,28 @@ def test_a_secret_is_read_again_when_its_file_changes(tmp_path: Path) -> None:
 
 def test_a_mounted_secret_is_followed_through_its_links(tmp_path: Path) -> None:
     mount = Mount(tmp_path)
-    mount.publish(current="one", previous="zero")
+    mount.publish(EARLIER_MS, current="one", previous="zero")
     files = SecretFiles(SetClock())
     current, previous = (files.load_file(name, mount.path(name)) for name in ("current", "previous"))
-    mount.publish(current="two", previous="one")
+    mount.publish(EARLIER_MS, current="two", previous="one")
     assert poll(files) == 2
     assert (current.value, previous.value) == (b"two", b"one")
 
 
+def test_a_file_that_two_settings_name_is_one_secret(tmp_path: Path) -> None:
+    path = write(tmp_path / "s", "one")
+    files, secret = watching(path)
+    assert files.load_file("b.secret_file", path) is secret
+    write(path, "two", NOW_MS - 20_000)
+    assert poll(files) == 1
+
+
 def test_nothing_is_replaced_before_everything_is_read(tmp_path: Path) -> None:
     mount = Mount(tmp_path)
-    mount.publish(current="one", previous="zero")
+    mount.publish(EARLIER_MS, current="one", previous="zero")
     files = SecretFiles(SetClock())
     current, previous = (files.load_file(name, mount.path(name)) for name in ("current", "previous"))
-    mount.publish(current="two", previous="one")
+    mount.publish(EARLIER_MS, current="two", previous="one")
     changes = files.changed()
     # Else "one" would be known to nobody for a moment.
     assert (current.value, previous.value) == (b"one", b"zero")
