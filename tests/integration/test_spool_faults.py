@@ -174,6 +174,18 @@ def test_failing_calls_are_told_and_the_next_good_one_works(tmp_path: Path, call
     assert asyncio.run(_replay_all(tmp_path / "spool")) == [i for i in range(20) if i not in refused]
 
 
+def test_segment_whose_sync_failed_is_never_synced_again(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    inject = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=6"]
+    _child_under_strace(["-o", str(trace), *inject], "outcomes", str(tmp_path / "spool"), "20")
+
+    syncs = [line for line in trace.read_text(encoding="utf-8").splitlines() if ".spool>" in line]
+    files = [line.partition("<")[2].partition(">")[0] for line in syncs]
+    failed = next(i for i, line in enumerate(syncs) if "EIO" in line)
+    assert 0 < failed < len(files) - 1
+    assert files[failed] not in files[failed + 1 :]
+
+
 def test_disk_that_always_refuses_neither_crashes_nor_acknowledges(tmp_path: Path) -> None:
     write_segment(tmp_path / "spool", [spool_record(i) for i in range(3)])
     inject = ["-o", str(tmp_path / "trace"), "-e", "inject=fdatasync,fsync,pwrite64,ftruncate,unlink:error=EIO"]
