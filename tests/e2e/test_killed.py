@@ -31,10 +31,9 @@ def assert_verified(report: dict[str, Any]) -> None:
 def test_everything_is_killed_and_started_again(start_up: StartUp) -> None:
     up = start_up()
     with simulating(up, *TRAFFIC) as simulation:
-        for _ in range(2):
-            wait_for_traffic(up, simulation)
-            up.kill_everything()
-            up.start()
+        wait_for_traffic(up, simulation)
+        up.kill_everything()
+        up.start()
         wait_for_traffic(up, simulation)
         report = simulation.finish()
     assert_verified(report)

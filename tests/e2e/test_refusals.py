@@ -21,7 +21,7 @@ def assert_one_clear_message(done: Completed, exit_code: int, *parts: str) -> No
         assert part in done.stderr
 
 
-@pytest.mark.parametrize("command", [["up", "--no-ui"], ["ingest"], ["process", "membership"], ["doctor"]])
+@pytest.mark.parametrize("command", [["up", "--no-ui"], ["ingest"], ["process", "membership"], ["simulate"]])
 def test_unknown_key_stops_every_command_and_names_the_nearest(
     segwire: Segwire, tmp_path: Path, command: list[str]
 ) -> None:

@@ -28,7 +28,7 @@ def test_mixed_traffic_becomes_what_the_model_says(shared_up: Up) -> None:
 
 def test_start_on_the_same_data_goes_on_where_it_was(start_up: StartUp) -> None:
     up = start_up()
-    verified = ["--verify", "--json", "--duration", "5", "--rate", "100", "--users", "300"]
+    verified = ["--verify", "--json", "--duration", "3", "--rate", "100", "--users", "300"]
     first = up.ask("simulate", *verified, "--seed", "1", "--client-id", "100001")
     assert first.returncode == 0, first.stdout + first.stderr
     before, log = rows(up), changes(up)

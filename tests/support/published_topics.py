@@ -1,6 +1,7 @@
 """What a running pipeline published, as `segwire topics read` prints it, and whether it tells one story."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tests.support.kafka import wait_until
@@ -52,25 +53,32 @@ def assert_one_story(up: Up) -> None:
             assert version > versions.get(key, -1), f"row of {key}: version {version} after {versions[key]}"
             versions[key] = version
     last: dict[Key, Json] = {}
-    for change in changes(up):
+    log = changes(up)
+    for change in log:
         key = key_of(change)
         before = last.get(key)
         assert (before is None and change["change"] == "ENTERED") or (
             before is not None and before["change"] != change["change"] and before["version"] < change["version"]
         ), f"{key}: {change['change']} of version {change['version']} after {before}"
         last[key] = change
-    causes = Counter((key_of(change), change["change"], str(change["origin"])) for change in changes(up))
+    causes = Counter((key_of(change), change["change"], str(change["origin"])) for change in log)
     assert not [cause for cause, count in causes.items() if count > 1]
 
 
-def wait_for_events(up: Up, aam_uuid: str, count: int) -> list[Json]:
-    """Wait until fan-out made `count` events of a user, then until membership took them, and return them.
+def wait_for_events(up: Up, users: Sequence[str], more: int) -> dict[str, list[Json]]:
+    """Wait until fan-out made so many more events of each user, and membership took them; return all of them so far.
 
-    Events of one user are taken in order: when the row of a later one is there, all before it are done.
+    Events of one user are taken in order: when the row of a marker sent after them is there, they are done.
     """
-    markers = len(rows(up, MARKER_CLIENT, aam_uuid))
-    events = up.records("segment-events", "--key", aam_uuid, "--follow", "--limit", str(count + markers))
-    marker = body(user(aam_uuid, Segments=[segment(f"marker-{markers}")]), Client_ID=MARKER_CLIENT)
-    assert up.post(marker) == 200
-    wait_until(lambda: len(rows(up, MARKER_CLIENT, aam_uuid)) > markers, f"the marker of {aam_uuid}", LIMIT_S)
-    return [event["value"] for event in events if event["value"]["client_id"] != MARKER_CLIENT]
+    found = {}
+    for aam_uuid in users:
+        up.awaited[aam_uuid] += more
+        events = up.records("segment-events", "--key", aam_uuid, "--follow", "--limit", str(up.awaited[aam_uuid]))
+        found[aam_uuid] = [event["value"] for event in events if event["value"]["client_id"] != MARKER_CLIENT]
+    markers = [user(aam_uuid, Segments=[segment(f"marker-{up.awaited[aam_uuid]}")]) for aam_uuid in users]
+    assert up.post(body(*markers, Client_ID=MARKER_CLIENT)) == 200
+    for aam_uuid in users:
+        key = Key(MARKER_CLIENT, "423", aam_uuid, f"marker-{up.awaited[aam_uuid]}")
+        up.awaited[aam_uuid] += 1
+        wait_until(lambda key=key: key in rows(up, MARKER_CLIENT, key.aam_uuid), f"the row of {key}", LIMIT_S)  # type: ignore[misc]
+    return found

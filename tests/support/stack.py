@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -62,6 +63,8 @@ class Up:
         self._ready_file = data_dir.with_name(f"{data_dir.name}.ready.json")
         self._output = data_dir.with_name(f"{data_dir.name}.log")
         self._process: subprocess.Popen[bytes] | None = None
+        self.awaited: Counter[str] = Counter()
+        """How many events of a user a test has waited for."""
 
     @property
     def process(self) -> psutil.Process:

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from segwire.embedded.kafka.cache import default_cache_dir
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -27,9 +29,11 @@ def install_wheel(wheel: Path, environment: Path) -> Path:
     _run([*install, "--require-hashes", "-r", str(ROOT / "requirements" / "local.txt")])
     _run([*install, str(wheel)])
     _run([*pip, "check"])
+    # What the first start otherwise does in the background, and again in each that is killed meanwhile.
+    _run([str(python), "-P", "-m", "segwire.embedded.kafka.training", str(default_cache_dir())], python.parent)
     return python.parent
 
 
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def _run(command: list[str], folder: Path = ROOT) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
