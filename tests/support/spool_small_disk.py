@@ -48,7 +48,7 @@ async def main(disk: Path) -> None:
 
     spool = await open_spool(disk / "spool", LIMITS)
     reopened = spool.state().level.value
-    replayed = []
+    replayed: list[int] = []
     while len(replayed) < 40:
         for spooled in await spool.replay(records_max=10):
             replayed.append(number_of(spooled.record))
