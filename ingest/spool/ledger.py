@@ -81,6 +81,11 @@ class Ledger:
         self.total_bytes += end - offset
         self.pending_records += len(positions)
 
+    def closed(self, number: int) -> None:
+        """Take note that a segment grows no more; the news may be late, when the next one is being written."""
+        if self.active == number:
+            self.active = None
+
     def mark_done(self, position: Position) -> bool:
         """Mark a record; False where it was before, or its segment is gone."""
         segment = self.segments.get(position.segment)

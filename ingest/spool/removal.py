@@ -62,6 +62,7 @@ class Removal:
 
     async def _close(self, number: int) -> None:
         size_bytes = self._ledger.segments[number].size_bytes
-        self._ledger.active = await self._writer.close_segment(number, size_bytes)
+        if await self._writer.close_segment(number, size_bytes):
+            self._ledger.closed(number)
         self._busy.discard(number)
         self.begin()

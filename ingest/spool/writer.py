@@ -85,17 +85,18 @@ class Writer:
         self._queue.put(Task(work, future))
         return future
 
-    def close_segment(self, number: int, size_bytes: int) -> asyncio.Future[int | None]:
-        """Close the active segment if it is this one and has not grown since; the future has the active one's number.
+    def close_segment(self, number: int, size_bytes: int) -> asyncio.Future[bool]:
+        """Close the active segment if it is this one and has not grown since; the future tells whether.
 
         Without this a spool that has been emptied would keep its last segment until it is full.
         """
 
-        def work() -> int | None:
+        def work() -> bool:
             active = self._active
-            if active is not None and active.name.number == number and active.synced_bytes == size_bytes:
-                self._finish()
-            return None if self._active is None else self._active.name.number
+            if active is None or active.name.number != number or active.synced_bytes != size_bytes:
+                return False
+            self._finish()
+            return True
 
         return self.run(work)
 

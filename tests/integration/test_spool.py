@@ -159,6 +159,49 @@ def test_finished_segments_are_removed_and_a_drained_one_as_well(tmp_path: Path)
     run(scenario())
 
 
+def test_segments_that_come_and_go_under_way_take_no_pending_record_with_them(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        spool = await open_spool(tmp_path, SpoolLimits(segment_bytes=1200, unsaved_marks_max=50, cursor_interval_ms=5))
+        pending = set[int]()
+
+        async def sender(first: int) -> None:
+            for number in range(first, first + 400):
+                position = await spool.append(spool_record(number))
+                if number % 97:
+                    spool.mark_done(position)
+                else:
+                    pending.add(number)
+
+        await asyncio.gather(*(sender(i * 400) for i in range(3)))
+        await spool.close()
+
+        spool = await open_spool(tmp_path)
+        assert sorted(await replay_numbers(spool)) == sorted(pending)
+        await spool.close()
+
+    run(scenario())
+
+
+def test_late_news_of_a_closed_segment_does_not_touch_the_one_after_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        spool = await open_spool(tmp_path, SpoolLimits(segment_bytes=1200))
+        spool.mark_done(await spool.append(spool_record(1, 500)))
+        await asyncio.sleep(0)  # now the writer has been asked to close the drained segment
+        second = spool.append(spool_record(2, 500))
+        await asyncio.sleep(0)  # and to write another one
+        time.sleep(0.3)  # noqa: ASYNC251 - a loop too busy to hear of either before both are done
+        spool.mark_done(await second)
+        await until(lambda: spool.state().segments == 0, "both segments are removed")
+        await spool.append(spool_record(3))
+        await spool.close()
+
+        spool = await open_spool(tmp_path)
+        assert await replay_numbers(spool) == [3]
+        await spool.close()
+
+    run(scenario())
+
+
 def test_waiters_share_syncs(tmp_path: Path) -> None:
     async def scenario() -> None:
         spool = await open_spool(tmp_path)

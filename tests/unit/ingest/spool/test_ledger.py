@@ -36,6 +36,16 @@ def test_segment_is_finished_when_all_is_done_and_it_no_longer_grows() -> None:
     assert (ledger.pending_records, ledger.total_bytes) == (0, 0)
 
 
+def test_late_news_of_a_closed_segment_leaves_the_active_one_active() -> None:
+    ledger = _ledger()
+    ledger.active = 2
+    ledger.closed(1)
+    assert ledger.active == 2
+
+    ledger.closed(2)
+    assert ledger.active is None
+
+
 def test_repeated_mark_counts_once() -> None:
     ledger = _ledger()
 
