@@ -1,0 +1,74 @@
+"""Segwire's membership processor, as shipped, every feature on."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+from datetime import datetime
+from pathlib import Path
+
+from membership.candidate import COMMIT_INTERVAL_MS, Restored
+from membership.cluster import PARTITIONS, Cluster
+from membership.process import Pinned
+
+_RESTORED = re.compile(r"^segwire_processor_restored_records_total\{.*\} (\S+)$", re.MULTILINE)
+_SEGWIRE = str(Path(sys.executable).with_name("segwire"))
+
+
+class Ours:
+    """`segwire process membership`."""
+
+    name = "Segwire"
+    restores = True
+
+    def __init__(self, cluster: Cluster, prefix: str, directory: Path) -> None:
+        """Use topics named `prefix`…; the input is one of them."""
+        self._cluster = cluster
+        self._prefix = prefix
+        self._directory = directory
+        self._ready = directory / "ready.json"
+        self.group = f"{prefix}segwire-membership"
+        self.view = f"{prefix}segment-membership"
+        self.state = directory / "state"
+        self._environment = {
+            "SEGWIRE_DATA_DIR": str(directory),
+            "SEGWIRE_KAFKA__BOOTSTRAP_SERVERS": cluster.bootstrap_servers,
+            "SEGWIRE_KAFKA__TOPIC_PREFIX": prefix,
+            "SEGWIRE_KAFKA__PARTITIONS": str(PARTITIONS),
+            "SEGWIRE_KAFKA__REPLICATION_FACTOR": "1",
+            "SEGWIRE_MEMBERSHIP__COMMIT_INTERVAL_MS": str(COMMIT_INTERVAL_MS),
+            # So that time alone ends a transaction, as with the others.
+            "SEGWIRE_MEMBERSHIP__MAX_TRANSACTION_RECORDS": "1000000",
+            "SEGWIRE_LOG__FORMAT": "json",
+        }
+
+    def prepare(self) -> None:
+        """Delete all but the input, and create the topics of the manifest."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+        self._directory.mkdir(parents=True)
+        self._cluster.delete(self._prefix, keep=f"{self._prefix}segment-events")
+        # The manifest's settings come with `topics apply`; a topic of the same name may be on its way out.
+        subprocess.run([_SEGWIRE, "topics", "apply"], env=self._environment, check=True, stdout=subprocess.DEVNULL)
+
+    def start(self) -> Pinned:
+        """Start the processor."""
+        self._ready.unlink(missing_ok=True)
+        command = [_SEGWIRE, "process", "membership", "--port", "0", "--ready-file", str(self._ready)]
+        return Pinned(command, self._environment, self._directory / "log.json")
+
+    def restored(self, process: Pinned) -> Restored | None:
+        """Read its log, its ready file and its metrics."""
+        if not self._ready.exists():
+            return None
+        began_s = min(
+            datetime.fromisoformat(line["timestamp"]).timestamp()
+            for line in map(json.loads, process.log.read_text(encoding="utf-8").splitlines())
+            if line["event"] == "restore_started"
+        )
+        url = json.loads(self._ready.read_text(encoding="utf-8"))["urls"]["membership-management"]
+        with urllib.request.urlopen(f"{url}/metrics", timeout=30) as answer:
+            metrics = answer.read().decode()
+        records = sum(float(count) for count in _RESTORED.findall(metrics))
+        return Restored(began_s, self._ready.stat().st_mtime, int(records))
