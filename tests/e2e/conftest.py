@@ -11,6 +11,18 @@ from tests.support.wheel import build_wheel, install_wheel
 
 StartUp = Callable[..., Up]
 
+HERE = Path(__file__).parent
+# Several starts of a whole pipeline each, perhaps on a machine that has much else to do.
+TIMEOUT_S = 900
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """These tests come last, and may take their time: what is wrong is known sooner."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
+    items.sort(key=lambda item: item.path.is_relative_to(HERE))
+
 
 @pytest.fixture(scope="session")
 def segwire(tmp_path_factory: pytest.TempPathFactory) -> Segwire:
