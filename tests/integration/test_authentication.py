@@ -205,15 +205,22 @@ def test_a_mounted_key_is_rotated_under_traffic_without_a_false_refusal(ingest: 
     assert post(ingest, "signed", signature(keys[1])).status == 200
 
 
-def test_a_key_ends_on_time(topics: KafkaSettings, sources: Sources, start: Start) -> None:
-    ends_at_s = time.time() + 8
+def test_a_key_ends_on_time(sources: Sources, start: Start) -> None:
+    ends_at_s = int(time.time()) + 10
     not_after = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends_at_s))
     sources["signed"]["hmac"] = {"keys": [{"secret": OLD, "not_after": not_after}, {"secret": NEW}]}
     with start() as ingest:
-        assert metric(ingest, 'segwire_ingest_valid_keys{source="signed"}') == 2
-        assert post(ingest, "signed", signature(OLD)).status == 200
-        wait_until(lambda: post(ingest, "signed", signature(OLD)).status == 401, "the key has ended")
-        assert time.time() >= int(ends_at_s)
+        accepted_from_s = [0.0]
+
+        def refused() -> bool:
+            asked_s = time.time()
+            if post(ingest, "signed", signature(OLD)).status == 200:
+                accepted_from_s.append(asked_s)
+                return False
+            return True
+
+        wait_until(refused, "the key has ended")
+        assert accepted_from_s[-1] <= ends_at_s <= time.time()
         assert post(ingest, "signed", signature(NEW)).status == 200
         assert metric(ingest, 'segwire_ingest_valid_keys{source="signed"}') == 1
 
