@@ -5,10 +5,12 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from runtime.kafka.asking import committed
 from runtime.state.store import Checkpoint
 from runtime.state.table import Census
 
-_TIMEOUT_S = 30.0
+# Who asks, asks again: a partition that is taken away need not wait longer than this for a dead broker's answer.
+_TIMEOUT_S = 10.0
 _EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
@@ -52,7 +54,7 @@ def extents(admin: AdminClient, topic: str, partitions: list[int]) -> dict[int, 
 
 def committed_offsets(consumer: Consumer, topic: str, partitions: list[int]) -> dict[int, int | None]:
     """Return the group's committed input offsets, None where it has none; open transactions are waited for."""
-    found = consumer.committed([TopicPartition(topic, partition) for partition in partitions], timeout=_TIMEOUT_S)
+    found = committed(consumer, [TopicPartition(topic, partition) for partition in partitions], _TIMEOUT_S)
     return {tp.partition: tp.offset if tp.offset >= 0 else None for tp in found}
 
 

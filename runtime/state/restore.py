@@ -14,6 +14,7 @@ from runtime import metrics
 from runtime.clock import Clock
 from runtime.errors import TornTransactionError
 from runtime.injection import reach
+from runtime.kafka.asking import passes
 from runtime.state.changelog import Changelog, Extent, committed_offsets, extents, usable
 from runtime.state.store import StateStore, Timer, Writes, data_key
 from runtime.state.table import NO_TIMER, Census, Codec
@@ -23,6 +24,7 @@ V = TypeVar("V")
 _FOLD_RECORDS = 100_000
 _FETCH_RECORDS = 5_000
 _PROGRESS_S = 5.0
+_RETRY_S = 0.2
 
 _log = structlog.get_logger()
 
@@ -62,6 +64,7 @@ class Restorer(Generic[V]):
         self._done: dict[int, Census] = {}
         self._failure: BaseException | None = None
         self._closed = False
+        self._beginning: set[int] = set()
         self._active: dict[int, _Partition] = {}
         self._told_at_s = 0.0
         self._thread = threading.Thread(target=self._run, name="restore", daemon=True)
@@ -84,7 +87,8 @@ class Restorer(Generic[V]):
             metrics.RESTORING.labels(**self._labels).set(len(self._wanted))
             for partition in partitions:
                 self._done.pop(partition, None)
-            while self._failure is None and self._thread.is_alive() and self._active.keys() & set(partitions):
+            # Also those of which the extent is being asked for: it would be stale when they come back.
+            while self._failure is None and self._thread.is_alive() and self._held() & set(partitions):
                 self._lock.wait(0.1)
 
     def restored(self) -> dict[int, Census]:
@@ -113,6 +117,9 @@ class Restorer(Generic[V]):
             self._thread.join()
         self._consumer.close()
 
+    def _held(self) -> set[int]:
+        return self._active.keys() | self._beginning
+
     def _run(self) -> None:
         try:
             while self._wait_for_work():
@@ -135,6 +142,7 @@ class Restorer(Generic[V]):
         with self._lock:
             new = sorted(self._wanted - self._active.keys())
             gone = sorted(self._active.keys() - self._wanted)
+            self._beginning = set(new)
         if gone:
             self._consumer.incremental_unassign([TopicPartition(self._changelog.topic, p) for p in gone])
             with self._lock:
@@ -143,11 +151,18 @@ class Restorer(Generic[V]):
                 self._lock.notify_all()
         if new:
             self._begin(new)
+            with self._lock:
+                self._beginning = set()
+                self._lock.notify_all()
 
     def _begin(self, partitions: list[int]) -> None:
-        # Committed offsets first, then the end: the other way round, a commit between the two would look torn.
-        committed = committed_offsets(self._consumer, self._input_topic, partitions)
-        bounds = extents(self._admin, self._changelog.topic, partitions)
+        try:
+            # Committed offsets first, then the end: the other way round, a commit between the two would look torn.
+            committed = committed_offsets(self._consumer, self._input_topic, partitions)
+            bounds = extents(self._admin, self._changelog.topic, partitions)
+        except (KafkaException, TimeoutError) as error:
+            self._begin_later(partitions, error)
+            return
         assignment = []
         for partition in partitions:
             position = self._start(partition, bounds[partition])
@@ -155,6 +170,14 @@ class Restorer(Generic[V]):
             assignment.append(TopicPartition(self._changelog.topic, partition, position))
         self._consumer.incremental_assign(assignment)
         _log.info("restore_started", partitions=partitions, remaining_records=self._remaining())
+
+    def _begin_later(self, partitions: list[int], error: KafkaException | TimeoutError) -> None:
+        """Leave the partitions wanted, so that they are begun again, where the brokers' answer is only late."""
+        if isinstance(error, KafkaException) and not passes(error.args[0]):
+            raise error
+        _log.warning("restore_waits", partitions=partitions, detail=str(error) or "no answer in time")
+        with self._lock:
+            self._lock.wait(_RETRY_S)
 
     def _start(self, partition: int, extent: Extent) -> int:
         checkpoint = self._store.checkpoint(partition)
@@ -192,7 +215,7 @@ class Restorer(Generic[V]):
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
             # Past the markers of the last transactions, which are never handed out.
             state.position = max(state.position, offset)
-        elif error.fatal() or not error.retriable():
+        elif not passes(error):
             raise KafkaException(error)
 
     def _store_folded(self, partition: int, state: _Partition) -> None:

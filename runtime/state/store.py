@@ -143,11 +143,14 @@ class StateStore:
             yield Timer(due_ms, data_key(partition, key[1 + _TIMER_KEY.size :]))
 
     def wipe(self, partition: int) -> None:
-        """Forget everything of a partition."""
+        """Forget everything of a partition.
+
+        The checkpoint goes first: a kill in between must not leave one that vouches for entries that are gone.
+        """
         following = (partition + 1).to_bytes(2, "big")
+        self._db.delete(_CHECKPOINT + partition.to_bytes(2, "big"))
         self._db.delete_range(data_key(partition, b""), _DATA + following)
         self._db.delete_range(_TIMER + partition.to_bytes(2, "big"), _TIMER + following)
-        self._db.delete(_CHECKPOINT + partition.to_bytes(2, "big"))
 
     def bytes_on_disk(self) -> int:
         """Return the size of the store's files."""

@@ -1,0 +1,58 @@
+"""Asks the cluster again while an answer is only late: a broker that dies must not end who asks it."""
+
+import time
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+_ASK_S = 10.0
+_PAUSE_S = 0.1
+
+_PASSING = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001 - the client's public names
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._WAIT_COORD,  # noqa: SLF001
+        KafkaError.BROKER_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NETWORK_EXCEPTION,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.REPLICA_NOT_AVAILABLE,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.UNSTABLE_OFFSET_COMMIT,
+    }
+)
+
+
+def passes(error: KafkaError) -> bool:
+    """Tell whether an error ends by itself, as while a leader or a coordinator moves to another broker."""
+    return not error.fatal() and (error.retriable() or error.code() in _PASSING)
+
+
+def committed(consumer: Consumer, partitions: list[TopicPartition], limit_s: float) -> list[TopicPartition]:
+    """Return the group's committed offsets; asks again while the coordinator moves, up to `limit_s`.
+
+    Raises:
+        KafkaException: there is no answer.
+    """
+    deadline_s = time.monotonic() + limit_s
+    while True:
+        left_s = deadline_s - time.monotonic()
+        try:
+            found = consumer.committed(partitions, timeout=max(min(left_s, _ASK_S), 0.1))
+        except KafkaException as error:
+            failure: KafkaError | None = error.args[0]
+        else:
+            # A partition's own failure would read as "nothing was committed".
+            failure = next((tp.error for tp in found if tp.error is not None), None)
+        if failure is None:
+            return found
+        if left_s <= 0 or not passes(failure):
+            raise KafkaException(failure)
+        time.sleep(_PAUSE_S)

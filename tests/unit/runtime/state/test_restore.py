@@ -1,0 +1,133 @@
+import threading
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from runtime.state import restore
+from runtime.state.changelog import Changelog, Extent
+from runtime.state.restore import Restorer
+from runtime.state.table import Census
+from tests.support.kafka import wait_until
+from tests.support.loop import Clock
+
+LOG = Changelog("cluster", "state", 3, 1000)
+
+
+class Reader:
+    """The restorer's own consumer: notes what it is assigned, and has nothing to hand out."""
+
+    def __init__(self) -> None:
+        self.assigned: list[tuple[int, int]] = []
+
+    def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+        self.assigned += [(tp.partition, tp.offset) for tp in partitions]
+
+    def incremental_unassign(self, _partitions: list[TopicPartition]) -> None:
+        return
+
+    def consume(self, _limit: int, _timeout_s: float) -> list[object]:
+        return []
+
+    def close(self) -> None:
+        return
+
+
+class Store:
+    """An empty store, which forgets what it is told."""
+
+    def checkpoint(self, _partition: int) -> None:
+        return None
+
+    def wipe(self, _partition: int) -> None:
+        return
+
+    def write(self, _writes: object) -> None:
+        return
+
+    def scan(self, _partition: int) -> list[tuple[bytes, bytes]]:
+        return []
+
+
+class Cluster:
+    """Answers for the extent of a partition when the test lets it."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.may_answer = threading.Event()
+        self.end = 0
+        self.failures: list[Exception] = []
+
+    def extents(self, _admin: object, _topic: str, partitions: list[int]) -> dict[int, Extent]:
+        end = self.end
+        self.asked.set()
+        assert self.may_answer.wait(30)
+        if self.failures:
+            raise self.failures.pop(0)
+        return {partition: Extent(0, end) for partition in partitions}
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    made = Cluster()
+    monkeypatch.setattr(restore, "extents", made.extents)
+    monkeypatch.setattr(restore, "committed_offsets", lambda _c, _t, partitions: dict.fromkeys(partitions))
+    monkeypatch.setattr(restore, "_RETRY_S", 0.0)
+    return made
+
+
+@pytest.fixture
+def restorer(cluster: Cluster) -> Iterator[Restorer[Any]]:
+    made: Restorer[Any] = Restorer(
+        consumer=cast("Any", Reader()), admin=cast("Any", None), changelog=LOG, input_topic="in",
+        store=cast("Any", Store()), codec=cast("Any", None), clock=Clock(), processor="test",
+    )  # fmt: skip
+    made.start()
+    yield made
+    cluster.may_answer.set()
+    made.close()
+
+
+def all_restored(restorer: Restorer[Any]) -> dict[int, Census]:
+    found: dict[int, Census] = {}
+    wait_until(lambda: bool(found.update(restorer.restored()) or found), "a partition is restored")
+    return found
+
+
+def test_a_partition_that_leaves_and_returns_while_its_end_is_asked_for_is_not_restored_up_to_the_old_end(
+    cluster: Cluster, restorer: Restorer[Any]
+) -> None:
+    restorer.submit([1])
+    assert cluster.asked.wait(30)
+    left = threading.Thread(target=restorer.withdraw, args=([1],))
+    left.start()
+    left.join(0.2)
+    assert left.is_alive(), "it returned while the old end was still being asked for"
+    cluster.may_answer.set()
+    left.join(30)
+    cluster.end = 5  # by whoever had the partition in between
+    restorer.submit([1])
+    wait_until(lambda: restorer._remaining() == 5, "the new end is what is restored to")
+    assert restorer.restored() == {}
+
+
+@pytest.mark.parametrize(
+    "failure", [KafkaException(KafkaError(KafkaError.NOT_COORDINATOR)), TimeoutError()], ids=["moving", "late"]
+)
+def test_brokers_that_answer_late_are_asked_again(
+    cluster: Cluster, restorer: Restorer[Any], failure: Exception
+) -> None:
+    cluster.failures = [failure]
+    cluster.may_answer.set()
+    restorer.submit([0])
+    assert all_restored(restorer).keys() == {0}
+    assert not restorer.busy()
+
+
+def test_what_asking_again_cannot_mend_ends_the_service(cluster: Cluster, restorer: Restorer[Any]) -> None:
+    cluster.failures = [KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))]
+    cluster.may_answer.set()
+    restorer.submit([0])
+    with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
+        all_restored(restorer)
