@@ -16,6 +16,7 @@ from processors.rules.partner_index import PartnerState
 from processors.rules.state import UserState
 from runtime.clock import SystemClock
 from runtime.errors import SegwireError
+from runtime.horizon import Horizon, Upstream
 from runtime.kafka.clients import (
     admin_client,
     consumer_config,
@@ -77,8 +78,10 @@ def run_membership(settings: Settings, ready_file: Path | None) -> None:
         partner_state = _durable(settings, Kept("identity", names.identity, names.identity_state), partners)
         open_states.callback(partner_state.close)
         processor = Membership(names, limits, users)
+        upstream = Upstream(names.aam_posts, group_id(settings.kafka, "fan-out"))
+        horizon = Horizon(admin_client(settings.kafka), names.segment_events, upstream, SystemClock())
         loops = [
-            _loop(settings, "membership", names.segment_events, section, processor, user_state),
+            _loop(settings, "membership", names.segment_events, section, processor, user_state, horizon),
             _loop(settings, "identity", names.identity, section, Identity(names, partners), partner_state),
         ]
         _serve(settings, "membership", section, loops, ready_file, processor.refresh_metrics)
@@ -147,7 +150,7 @@ def _durable(settings: Settings, kept: Kept, table: StateTable[Any]) -> DurableS
 
 def _loop(
     settings: Settings, name: str, topic: str, section: ProcessorSettings, processor: Processor,
-    state: DurableState[Any] | None,
+    state: DurableState[Any] | None, horizon: Horizon | None = None,
 ) -> TransactionLoop:  # fmt: skip
     group = group_id(settings.kafka, name)
     transactional_id = f"{group}-{section.ordinal}"
@@ -156,6 +159,7 @@ def _loop(
     return TransactionLoop(
         name=name, topic=topic, settings=section, producer=producer, processor=processor, state=state,
         consumer=Consumer(processor_consumer_config(settings.kafka, section, group)), clock=SystemClock(),
+        horizon=horizon,
     )  # fmt: skip
 
 

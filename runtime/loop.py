@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.errors import InvariantError
+from runtime.horizon import Horizon
 from runtime.injection import reach
 from runtime.kafka.transaction import OutcomeUnknown, TransactionAborted, TransactionalProducer
 from runtime.lag import LagMeter
@@ -41,8 +42,9 @@ class TransactionLoop:
     def __init__(
         self, *, name: str, topic: str, settings: ProcessorSettings, consumer: Consumer,
         producer: TransactionalProducer, processor: Processor, state: DurableState[Any] | None, clock: Clock,
+        horizon: Horizon | None = None,
     ) -> None:  # fmt: skip
-        """Host `processor`; without `state` it keeps nothing between records."""
+        """Host `processor`; without `state` it keeps nothing between records, without `horizon` it has no timers."""
         self._labels = {"processor": name}
         self._topic = topic
         self._settings = settings
@@ -51,11 +53,13 @@ class TransactionLoop:
         self._processor = processor
         self._state = state
         self._clock = clock
+        self._horizon = horizon
         self._lag = LagMeter(consumer, topic, clock, name)
         self._assigned: set[int] = set()
         self._joined = False
         self._rewound: set[int] = set()  # rolled back while a batch was being fetched
         self._next: dict[int, int] = {}  # partition -> next offset, processed or committed
+        self._end: dict[int, int] = {}  # partition -> the end that was reached, past the markers of transactions
         self._first: dict[int, int] = {}  # partition -> first offset of the open transaction
         self._records = 0
         self._outputs: dict[str, int] = {}
@@ -85,6 +89,8 @@ class TransactionLoop:
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
         self._watchdog.start()
+        if self._horizon is not None:
+            self._horizon.start()
         try:
             while not stop.is_set():
                 self._step()
@@ -96,6 +102,8 @@ class TransactionLoop:
                 self._abandon()
             self._consumer.close()
             self._watchdog.stop()
+            if self._horizon is not None:
+                self._horizon.stop()
 
     def _step(self) -> None:
         self._resume_restored()
@@ -122,12 +130,15 @@ class TransactionLoop:
 
     def _record(self, message: Message) -> InputRecord | None:
         error = message.error()
+        partition, offset = message.partition(), message.offset()
         if error is not None:
             if error.fatal():
                 raise KafkaException(error)
-            _log.warning("fetch_error", code=error.name(), detail=error.str())
+            if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
+                _log.warning("fetch_error", code=error.name(), detail=error.str())
+            elif partition is not None and offset is not None and partition not in self._rewound:
+                self._end[partition] = offset
             return None
-        partition, offset = message.partition(), message.offset()
         if partition is None or offset is None or partition not in self._assigned or partition in self._rewound:
             return None
         if self._state is not None and partition not in self._state.active:
@@ -158,7 +169,8 @@ class TransactionLoop:
         partitions = [partition for partition in active if partition in self._next]
         if not partitions:
             return
-        outputs = self._processor.punctuate(self._clock.now_ms(), partitions)
+        until_ms = self._timers_until_ms(partitions)
+        outputs = self._processor.punctuate(until_ms, partitions)
         # Timers moved without a word have to be stored too: else the same ones fill every turn, and no other gets one.
         if outputs or (self._state is not None and self._state.pending()):
             self._open()
@@ -167,6 +179,12 @@ class TransactionLoop:
             self._fired = True
             self._produce(outputs)
             reach("fired")
+
+    def _timers_until_ms(self, partitions: list[int]) -> int:
+        """Return the time up to which timers may fire: none may overtake a record that still waits."""
+        if self._horizon is None:
+            return self._clock.now_ms()
+        return self._horizon.reached_ms({p: max(self._next[p], self._end.get(p, 0)) for p in partitions})
 
     def _open(self) -> None:
         if not self._producer.open:
@@ -256,6 +274,7 @@ class TransactionLoop:
                 if self._state is None or partition in self._state.active:
                     self._consumer.resume([where])
                 self._next[partition] = offset
+                self._end.pop(partition, None)
                 self._rewound.add(partition)
         self._clear()
 
@@ -327,5 +346,6 @@ class TransactionLoop:
         self._assigned.difference_update(numbers)
         for number in numbers:
             self._next.pop(number, None)
+            self._end.pop(number, None)
         consumer.incremental_unassign(partitions)
         metrics.ASSIGNED.labels(**self._labels).set(len(self._assigned))

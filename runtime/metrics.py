@@ -78,6 +78,11 @@ CLOCK_DIFFERENCE = Gauge(
 TIMERS_STOPPED = Counter(
     "segwire_processor_timers_stopped", "Firings put off, as our clock and the broker's differ.", ["processor"]
 )
+HORIZON_CHECKS = Counter(
+    "segwire_processor_horizon_checks",
+    "Looks whether timers may go on (free), or records upstream still wait (waiting).",
+    ["result"],
+)
 STATE_BYTES = Gauge("segwire_processor_state_bytes", "Size of the local store's files.", ["processor"])
 WATCHDOG = Counter("segwire_processor_watchdog", "Services ended for want of progress.", ["processor"])
 

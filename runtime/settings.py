@@ -4,12 +4,12 @@
 *Configuration*. Reading is in `runtime.settings_loader`.
 """
 
-from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from runtime.authentication_settings import HmacSettings, OAuth2Settings
+from runtime.http_settings import LimitSettings, Network, TlsSettings, is_loopback
 from runtime.settings_base import Section as _Section
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -60,6 +60,24 @@ class IngestSettings(_Section):
         description="keys of bearer tokens, the same in every replica: the first signs, all verify; "
         "none: one is made and kept in the data directory",
     )
+    tls: TlsSettings | None = None
+    limits: LimitSettings = LimitSettings()
+    behind_proxy: bool = Field(False, description="plain HTTP from outside: a proxy in front speaks HTTPS")
+    trusted_proxies: list[Network] = Field(
+        default_factory=list,
+        max_length=256,
+        description="addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed; of all others "
+        "they are ignored",
+    )
+
+    @model_validator(mode="after")
+    def _plain_http_stays_inside(self) -> Self:
+        if self.tls is None and not self.behind_proxy and not is_loopback(self.host):
+            raise ValueError(
+                f"host: {self.host!r} is reachable from outside, where plain HTTP can be read and changed on the way; "
+                "set ingest.tls, or ingest.behind_proxy: true where a proxy in front speaks HTTPS"
+            )
+        return self
 
 
 class ProcessorSettings(_Section):
@@ -158,13 +176,3 @@ class Settings(_Section):
                     "leave one of them out"
                 )
         return self
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address to listen on is reachable from this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -101,7 +101,7 @@ def processor_consumer_config(kafka: KafkaSettings, processor: ProcessorSettings
     if processor.group_protocol == "classic":
         group["partition.assignment.strategy"] = "cooperative-sticky"
         group["session.timeout.ms"] = processor.session_timeout_ms
-    return {**consumer_config(kafka, group_id=group_id), **group}
+    return {**consumer_config(kafka, group_id=group_id), "enable.partition.eof": True, **group}
 
 
 def transactional_config(kafka: KafkaSettings, processor: ProcessorSettings, transactional_id: str) -> Config:

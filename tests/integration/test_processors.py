@@ -219,3 +219,27 @@ def test_a_membership_expires_by_itself_on_an_idle_partition_and_once(pipeline: 
     assert (story[1].since, story[1].changed_at) == (expired_ms, expired_ms)
     last = [row for row in pipeline.rows() if row.aam_uuid == USER][-1]
     assert (last.status, last.cause, last.since) == ("INACTIVE", "EXPIRED", expired_ms)
+
+
+def test_no_timer_overtakes_a_message_that_waits_for_fan_out(pipeline: Pipeline) -> None:
+    pipeline.create_topics()
+    pipeline.environment["SEGWIRE_MEMBERSHIP__DEFAULT_TTL_DAYS"] = "1"
+    entered_ms = NOW_MS // DAY_MS * DAY_MS - 5 * DAY_MS
+    refreshed_ms = entered_ms + DAY_MS
+    pipeline.post([one_segment(USER, entered_ms)], entered_ms, appended_at=entered_ms)
+    fan_out = pipeline.start("fan-out").wait_ready()
+    wait_until(lambda: len(pipeline.events()) == 1, "fan-out has passed the message on")
+    fan_out.stop()
+    pipeline.post([one_segment(USER, refreshed_ms)], refreshed_ms, appended_at=refreshed_ms)
+
+    membership = pipeline.start("membership").wait_ready()
+    waiting = 'segwire_processor_horizon_checks_total{result="waiting"}'
+    wait_until(lambda: pipeline.metric(membership, waiting) >= 3, "timers were held back")
+    assert [change.change for change in pipeline.changes()] == ["ENTERED"]
+
+    fan_out = pipeline.start("fan-out")
+    wait_until(lambda: len(pipeline.changes()) == 2, "the membership is over")
+    pipeline.stop()
+    assert [(c.change, c.since) for c in pipeline.changes()] == [
+        ("ENTERED", entered_ms), ("EXITED", refreshed_ms + 2 * DAY_MS),
+    ]  # fmt: skip

@@ -264,7 +264,7 @@ class FakeState:
 class Hosted:
     """A loop over the doubles."""
 
-    def __init__(self, *, state: FakeState | None = None, **settings: int) -> None:
+    def __init__(self, *, state: FakeState | None = None, horizon: Any = None, **settings: int) -> None:
         self.clock = Clock()
         self.stop = StopSignal()
         self.consumer = FakeConsumer(self.clock, self.stop)
@@ -273,7 +273,7 @@ class Hosted:
         self.loop = TransactionLoop(
             name="test", topic=TOPIC, settings=FanOutSettings(**cast("dict[str, Any]", settings)),
             consumer=cast("Any", self.consumer), producer=cast("Any", self.transactions),
-            processor=self.processor, state=cast("Any", state), clock=self.clock,
+            processor=self.processor, state=cast("Any", state), clock=self.clock, horizon=horizon,
         )  # fmt: skip
 
     def run(self, *script: Callable[[], None], ends: dict[int, int] | None = None) -> list[list[str]]:

@@ -1,11 +1,13 @@
 """The two processors as real child processes on a real Kafka, and what they read and write."""
 
+import json
 import os
 import subprocess
 import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.request import urlopen
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
@@ -25,6 +27,7 @@ class Service:
     """One processor as `segwire process NAME` in a process of its own."""
 
     def __init__(self, name: str, environment: dict[str, str], folder: Path) -> None:
+        self.name = name
         self.log = folder / f"{name}-{uuid.uuid4().hex[:6]}.log"
         self.ready_file = self.log.with_suffix(".ready")
         command = [sys.executable, "-m", "segwire.cli.main", "process", name, "--port", "0"]
@@ -90,11 +93,15 @@ class Pipeline:
         for service in self.services:
             service.stop()
 
-    def post(self, bodies: Sequence[bytes], received_at: int, headers: Sequence[tuple[str, bytes]] = ()) -> None:
-        """Write bodies as the endpoint would; each is acknowledged."""
+    def post(
+        self, bodies: Sequence[bytes], received_at: int, headers: Sequence[tuple[str, bytes]] = (),
+        appended_at: int | None = None,
+    ) -> None:  # fmt: skip
+        """Write bodies as the endpoint would, now or at `appended_at` (epoch ms); each is acknowledged."""
+        appended = {} if appended_at is None else {"timestamp": appended_at}
         stamp = [("segwire-source", b"dev"), ("segwire-received-at-ms", b"%d" % received_at), *headers]
         for body in bodies:
-            self._producer.produce(self.names.aam_posts, body, headers=stamp)  # type: ignore[arg-type]
+            self._producer.produce(self.names.aam_posts, body, headers=stamp, **appended)  # type: ignore[arg-type]
         assert self._producer.flush(LIMIT_S) == 0
 
     def put(self, topic: str, key: bytes, value: bytes) -> None:
@@ -107,6 +114,13 @@ class Pipeline:
         """Wait until both groups have committed all there is."""
         wait_until(lambda: self._behind("fan-out", self.names.aam_posts) == 0, "fan-out is at the end")
         wait_until(lambda: self._behind("membership", self.names.segment_events) == 0, "membership is at the end")
+
+    def metric(self, service: Service, sample: str) -> float:
+        """Return a sample of a service's exposition, 0 where it is not there yet."""
+        url = json.loads(service.ready_file.read_text())["urls"][f"{service.name}-management"]
+        with urlopen(f"{url}/metrics", timeout=LIMIT_S) as answer:
+            lines: list[str] = answer.read().decode().splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{sample} ")), 0.0)
 
     def events(self) -> list[SegmentEvent]:
         """Return the events in the order of each partition, which is all the order that there is."""

@@ -217,3 +217,23 @@ def test_no_timer_fires_for_a_partition_that_is_not_restored_or_of_which_no_offs
     hosted = Hosted(state=state)
     hosted.run(hosted.assign(0, 1, 2), nothing, nothing, hosted.wait(1), nothing, ends={0: 1, 1: 1})
     assert {tuple(partitions) for _, partitions in hosted.processor.punctuated} == {(0,)}
+
+
+def test_timers_fire_up_to_the_horizon_of_what_was_processed() -> None:
+    asked: list[dict[int, int]] = []
+
+    class Reached:
+        def start(self) -> None:
+            return
+
+        stop = start
+
+        def reached_ms(self, positions: dict[int, int]) -> int:
+            asked.append(positions)
+            return 777
+
+    hosted = Hosted(state=FakeState(0), horizon=Reached())
+    hosted.run(hosted.assign(0), nothing, hosted.wait(1), nothing, ends={0: 3})
+
+    assert hosted.processor.punctuated[-1] == (777, [0])
+    assert asked[-1] == {0: 3}

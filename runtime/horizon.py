@@ -1,0 +1,111 @@
+"""Up to when timers may fire: no record that was received before may still wait.
+
+The same log tells the same story however late it is processed; a timer that overtook a waiting record would publish an
+exit that the record prevents. So a time counts as reached when every processor upstream has committed all that was
+appended before it, and when this one has then processed its own input to the end. A time is asked for a little in the
+past, as a message is appended a little after it was received.
+"""
+
+import threading
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import structlog
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from runtime import metrics
+from runtime.clock import Clock
+from runtime.state.changelog import extents
+
+_log = structlog.get_logger()
+
+GRACE_MS = 5_000
+_CHECK_S = 1.0
+_TIMEOUT_S = 10.0
+
+
+class Upstream(NamedTuple):
+    """What feeds the input: a topic, and the group of the processor that reads it."""
+
+    topic: str
+    group: str
+
+
+class _Candidate(NamedTuple):
+    at_ms: int
+    ends: Mapping[int, int]
+
+
+class Horizon:
+    """Asks the cluster from a thread of its own; the loop compares with its positions."""
+
+    def __init__(self, admin: AdminClient, input_topic: str, upstream: Upstream, clock: Clock) -> None:
+        """Watch `upstream` and the end of `input_topic`."""
+        self._admin = admin
+        self._input_topic = input_topic
+        self._upstream = upstream
+        self._clock = clock
+        self._candidate: _Candidate | None = None
+        self._reached_ms = 0
+        self._over: set[int] = set()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="horizon", daemon=True)
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._done.set()
+
+    def reached_ms(self, positions: Mapping[int, int]) -> int:
+        """Return the time up to which timers may fire in these partitions, 0 for none yet.
+
+        `positions` are the next offsets of the partitions that are processed, past the markers of transactions.
+        """
+        if not positions.keys() <= self._over:
+            # Another partition: its own records may wait.
+            self._over, self._candidate, self._reached_ms = set(positions), None, 0
+        candidate = self._candidate
+        if candidate is not None and all(offset >= candidate.ends.get(p, 0) for p, offset in positions.items()):
+            self._reached_ms = candidate.at_ms
+            self._candidate = None
+        return self._reached_ms
+
+    def _run(self) -> None:
+        while not self._done.wait(_CHECK_S):
+            if self._candidate is not None:
+                continue
+            try:
+                self._candidate = self._look(self._clock.now_ms() - GRACE_MS)
+                metrics.HORIZON_CHECKS.labels(result="waiting" if self._candidate is None else "free").inc()
+            except KafkaException as error:
+                _log.info("horizon_unknown", detail=error.args[0].str())
+            except TimeoutError:
+                _log.info("horizon_unknown", detail="no answer")
+
+    def _look(self, at_ms: int) -> _Candidate | None:
+        """Return `at_ms` and the end of the input then, None while something upstream still waits."""
+        partitions = self._partitions(self._upstream.topic)
+        committed = self._committed(partitions)
+        begun = extents(self._admin, self._upstream.topic, partitions)
+        asked = {TopicPartition(self._upstream.topic, p): OffsetSpec.for_timestamp(at_ms) for p in partitions}
+        for tp, future in self._admin.list_offsets(asked, request_timeout=_TIMEOUT_S).items():
+            found = future.result(_TIMEOUT_S).offset
+            wanted = found if found >= 0 else begun[tp.partition].end
+            if committed.get(tp.partition, begun[tp.partition].start) < wanted:
+                return None
+        own = extents(self._admin, self._input_topic, self._partitions(self._input_topic))
+        return _Candidate(at_ms, {partition: extent.end for partition, extent in own.items()})
+
+    def _partitions(self, topic: str) -> list[int]:
+        return sorted(self._admin.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions)
+
+    def _committed(self, partitions: list[int]) -> dict[int, int]:
+        wanted = [TopicPartition(self._upstream.topic, partition) for partition in partitions]
+        asked = [ConsumerGroupTopicPartitions(self._upstream.group, wanted)]
+        answers = self._admin.list_consumer_group_offsets(asked, request_timeout=_TIMEOUT_S)
+        result = answers[self._upstream.group].result(_TIMEOUT_S)
+        return {tp.partition: tp.offset for tp in result.topic_partitions if tp.offset >= 0}
