@@ -13,6 +13,8 @@ from schemas.event import encode_event
 from schemas.topics import MESSAGE_MAX_BYTES, TopicNames
 
 STAGE = "fan-out"
+# Of the latest time that a date may name, in ms: a longer number is no time.
+_TIME_DIGITS_MAX = 15
 _ON_EVENTS = (headers.SOURCE, headers.RECEIVED_AT_MS, headers.TRACEPARENT)
 _ON_DEAD_LETTERS = (headers.RECEIVED_AT_MS, headers.CONTENT_TYPE, headers.CONTENT_ENCODING, headers.REQUEST_ID)
 
@@ -78,9 +80,10 @@ class FanOut:
         except (BadEncoding, TooLarge) as error:
             return Exploded([], [Finding(None, "bad-encoding", str(error))])
         received_at = headers.header_text(record.headers, headers.RECEIVED_AT_MS) or ""
+        stamped = received_at.isdecimal() and len(received_at) <= _TIME_DIGITS_MAX
         return explode(
             body,
-            received_at=int(received_at) if received_at.isdecimal() else record.timestamp_ms,
+            received_at=int(received_at) if stamped else record.timestamp_ms,
             source=source,
             topic=self._names.aam_posts,
             partition=record.partition,

@@ -121,6 +121,7 @@ class Membership:
         counts = self._table.counts()
         metrics.MEMBERSHIP_USERS.set(counts.entries)
         metrics.MEMBERSHIP_ACTIVE.set(counts.active)
+        metrics.STATE_BYTES.labels(processor=STAGE).set(self._table.store.bytes_on_disk())
 
     def aborted(self) -> None:
         """Forget the counts."""

@@ -7,6 +7,7 @@ KIP-447.
 
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -14,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from runtime import metrics
 from runtime.clock import Clock
-from runtime.errors import InvariantError
+from runtime.errors import InvariantError, SegwireError
 from runtime.horizon import Horizon
 from runtime.injection import reach
 from runtime.kafka.transaction import OutcomeUnknown, TransactionAborted, TransactionalProducer
@@ -98,8 +99,10 @@ class TransactionLoop:
             if self._producer.open:
                 self._commit()
         finally:
-            if self._producer.open:
-                self._abandon()
+            # What is open is ended by the next process, too, should this fail.
+            with suppress(SegwireError, KafkaException):
+                if self._producer.open:
+                    self._abandon()
             self._consumer.close()
             self._watchdog.stop()
             if self._horizon is not None:

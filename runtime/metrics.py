@@ -14,6 +14,12 @@ INGEST_ANSWER_SECONDS = Histogram(
 INGEST_BODY_BYTES = Counter("segwire_ingest_body_bytes", "Bytes of acknowledged bodies, as received.", ["source"])
 INGEST_IN_FLIGHT = Gauge("segwire_ingest_in_flight", "Messages produced and not yet acknowledged by Kafka.")
 INGEST_DISCONNECTS = Counter("segwire_ingest_disconnects", "Senders that went away before their whole body was here.")
+INGEST_CONNECTIONS = Gauge("segwire_ingest_connections", "Open connections.")
+INGEST_CONNECTIONS_ENDED = Counter(
+    "segwire_ingest_connections_ended",
+    "Connections ended by us, by reason: idle, head-timeout, body-timeout, answer-not-read, refused, made-room, no-place.",
+    ["reason"],
+)
 INGEST_LOSS_RISK = Counter("segwire_ingest_loss_risk", "Authenticated messages answered 503: the sender may lose them.")
 INGEST_TOKENS = Counter(
     "segwire_ingest_tokens", "Answers of the token endpoint, by result (issued, or the error's code).", ["result"]

@@ -70,15 +70,6 @@ class IngestSettings(_Section):
         "they are ignored",
     )
 
-    @model_validator(mode="after")
-    def _plain_http_stays_inside(self) -> Self:
-        if self.tls is None and not self.behind_proxy and not is_loopback(self.host):
-            raise ValueError(
-                f"host: {self.host!r} is reachable from outside, where plain HTTP can be read and changed on the way; "
-                "set ingest.tls, or ingest.behind_proxy: true where a proxy in front speaks HTTPS"
-            )
-        return self
-
 
 class ProcessorSettings(_Section):
     """A processor's loop. `ordinal` makes its transactional ID stable across restarts."""
@@ -175,4 +166,14 @@ class Settings(_Section):
                     f"sources.{name}: allow_unauthenticated: true contradicts the authentication that is configured; "
                     "leave one of them out"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _plain_http_stays_inside(self) -> Self:
+        ingest = self.ingest
+        if ingest.tls is None and not ingest.behind_proxy and not is_loopback(ingest.host):
+            raise ValueError(
+                f"ingest.host: {ingest.host!r} is reachable from outside, where plain HTTP can be read and changed on "
+                "the way; set ingest.tls, or ingest.behind_proxy: true where a proxy in front speaks HTTPS"
+            )
         return self

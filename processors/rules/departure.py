@@ -43,6 +43,7 @@ def remove(
     """
     user = story.user
     version = user.next_version(at_ms)
+    known = set(user.tombstones)
     for place in places(user):
         if place.membership.active:
             story.turn(
@@ -50,7 +51,8 @@ def remove(
             )  # fmt: skip
         place.membership.since = at_ms
         story.row(place, cause=cause, version=version)
-        user.tombstones.append(place[:3])
+        if place[:3] not in known:
+            user.tombstones.append(place[:3])
     if user.tombstones:
         user.tombstone_at = at_ms + limits.tombstone_after_days * DAY_MS
     story.unsynced.extend(user.partners)

@@ -73,7 +73,7 @@ def test_a_post_that_does_not_inflate_is_set_aside() -> None:
     assert dict(letter.headers or [])["error"] == b"bad-encoding"
 
 
-@pytest.mark.parametrize("stamp", [b"", b"soon", b"-5", b"1.5"])
+@pytest.mark.parametrize("stamp", [b"", b"soon", b"-5", b"1.5", b"9" * 30])
 def test_without_a_readable_time_of_receipt_the_records_own_counts(stamp: bytes) -> None:
     (event,) = _events(_process(_record(body(user("1")), ("segwire-received-at-ms", stamp))))
     assert event.received_at == 1_469_636_270_000

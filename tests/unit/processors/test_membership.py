@@ -12,10 +12,11 @@ from runtime.processor import InputRecord, OutputRecord
 from runtime.state.store import Timer, data_key, split_data_key
 from runtime.state.table import ChangelogRecord, StateTable
 from schemas.avro_codec import decode_change, decode_key, decode_membership
-from schemas.event import SegmentEvent, encode_event
+from schemas.event import Origin, SegmentEvent, encode_event
 from schemas.membership import SegmentMembershipKey
+from schemas.privacy import PrivacyRequest, decode_identity, encode_privacy_request
 from schemas.topics import TopicNames
-from tests.support.events import CLIENT, DESTINATION, SEGMENT, USER, active, at, event, inactive
+from tests.support.events import CLIENT, DESTINATION, SEGMENT, USER, active, at, event, inactive, partner
 
 NAMES = TopicNames("eu-")
 LIMITS = TimeLimits(default_ttl_days=1, inactivity_days=1000)
@@ -41,6 +42,10 @@ class Entries:
 def _record(told: SegmentEvent | bytes, offset: int, partition: int = 3) -> InputRecord:
     value = told if isinstance(told, bytes) else encode_event(told)
     return InputRecord(partition, offset, USER.encode(), value, None, at(0))
+
+
+def removal(requested_at: int) -> bytes:
+    return encode_privacy_request(PrivacyRequest(aam_uuid=USER, requested_at=requested_at, request_id="r"))
 
 
 class Host:
@@ -172,3 +177,36 @@ def test_timers_that_say_nothing_do_not_keep_others_from_their_turn() -> None:
         if host.table.pending():  # what the loop asks before it commits
             host.commit()
     assert turns == [0, 2, 0]
+
+
+def test_new_and_lost_partner_ids_are_told_to_the_processor_that_finds_users_by_them() -> None:
+    host = Host()
+    records = [_record(event(received_at=at(0), partner=partner("c", 1)), 0), _record(removal(at(1)), 1)]
+    told = [output for output in host.processor.process(records) if output.topic == NAMES.identity]
+    assert [output.key for output in told] == [b"1|c", b"1|c"]
+    said = [decode_identity(output.value or b"") for output in told]
+    assert [(one.kind, one.aam_uuid, one.at) for one in said] == [("synced", USER, at(0)), ("unsynced", USER, at(1))]
+
+
+def test_a_repeat_tells_nothing_of_partner_ids() -> None:
+    host = Host()
+    seen = [_record(event(received_at=at(0), partner=partner("c", 1)), offset) for offset in range(2)]
+    assert len([output for output in host.processor.process(seen) if output.topic == NAMES.identity]) == 1
+
+
+def test_a_removal_names_its_own_record_and_later_deletes_the_rows() -> None:
+    host = Host()
+    outputs = host.process(event(active(at(0)), received_at=at(0)), removal(at(0, 1)))
+    assert decode_change(outputs[2].value or b"").origin == Origin("eu-segment-events", 3, 1, 0)
+    host.commit()
+    (tombstone,) = host.punctuate(at(8), 3)
+    assert (tombstone.topic, tombstone.value) == ("eu-segment-membership", None)
+    assert decode_key(tombstone.key or b"") == SegmentMembershipKey(CLIENT, DESTINATION, USER, SEGMENT)
+
+
+def test_a_users_entry_is_deleted_when_nothing_is_left_to_be_kept() -> None:
+    host = Host()
+    host.process(removal(at(0)))
+    host.commit()
+    host.punctuate(at(31), 3)
+    assert [record.value for record in host.commit()] == [None]
