@@ -21,6 +21,24 @@ INGEST_CONNECTIONS_ENDED = Counter(
     ["reason"],
 )
 INGEST_LOSS_RISK = Counter("segwire_ingest_loss_risk", "Authenticated messages answered 503: the sender may lose them.")
+INGEST_STATE = Gauge(
+    "segwire_ingest_state",
+    "1 for each state that holds (starting, kafka-ok, kafka-slow, kafka-down, spool-high, spool-full, spool-failed, "
+    "draining), else 0.",
+    ["state"],
+)
+INGEST_STATE_CHANGES = Counter("segwire_ingest_state_changes", "Times that a state of Kafka was entered.", ["state"])
+INGEST_PRODUCERS_REPLACED = Counter(
+    "segwire_ingest_producers_replaced", "Kafka clients replaced as they failed for good."
+)
+INGEST_SPOOLED = Counter(
+    "segwire_ingest_spooled", "Messages given to the spool, by source and the state of Kafka then.", ["source", "state"]
+)
+INGEST_LATE_ACKS = Counter("segwire_ingest_late_acks", "Spooled messages that Kafka acknowledged without a replay.")
+INGEST_REPLAYED = Counter("segwire_ingest_replayed", "Spooled messages that a replay brought to Kafka.", ["source"])
+INGEST_REPLAY_REFUSED = Counter(
+    "segwire_ingest_replay_refused", "Replays that Kafka did not take, by reason (not-taken or too-large).", ["reason"]
+)
 INGEST_TOKENS = Counter(
     "segwire_ingest_tokens", "Answers of the token endpoint, by result (issued, or the error's code).", ["result"]
 )

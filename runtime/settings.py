@@ -45,15 +45,39 @@ class SourceSettings(_Section):
     max_body_bytes: int = Field(1_048_576, ge=1024, le=8 << 20, description="as received, and inflated")
 
 
+class SpoolSettings(_Section):
+    """What Kafka does not take in time, on disk in `spool` below the data directory: one directory per worker."""
+
+    max_bytes: int = Field(1 << 30, ge=1 << 20, le=1 << 46, description="of each worker; nothing is ever evicted")
+    segment_bytes: int = Field(64 << 20, ge=64 << 10, le=1 << 30, description="from which size on a file is closed")
+    replay_per_s: int = Field(
+        5000, ge=1, le=1_000_000, description="most messages replayed while others come in; without those no limit"
+    )
+
+    @model_validator(mode="after")
+    def _segments_fit(self) -> Self:
+        if self.segment_bytes > self.max_bytes:
+            raise ValueError(
+                f"ingest.spool.segment_bytes: {self.segment_bytes} is more than max_bytes ({self.max_bytes}); "
+                "choose a smaller segment"
+            )
+        return self
+
+
 class IngestSettings(_Section):
     """The HTTP endpoint."""
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: Port = 8080
     management_port: Port = 8081
-    ack_timeout_ms: int = Field(2200, ge=50, le=2900, description="until an unacknowledged message is answered 503")
+    ack_wait_ms: int = Field(750, ge=10, le=2900, description="for Kafka to acknowledge, before the spool is used")
+    ack_timeout_ms: int = Field(2200, ge=50, le=2900, description="until a message that no store has is answered 503")
     linger_ms: float = Field(1.0, ge=0, le=100, description="how long the producer waits to fill a batch")
-    drain_timeout_ms: int = Field(15_000, ge=0, le=60_000, description="for requests in flight on SIGTERM")
+    drain_grace_ms: int = Field(
+        500, ge=0, le=60_000, description="on SIGTERM: still served while /readyz says that it ends"
+    )
+    drain_timeout_ms: int = Field(10_000, ge=0, le=60_000, description="for requests in flight, after the grace")
+    spool: SpoolSettings = SpoolSettings()
     token_key_files: list[str] = Field(
         default_factory=list,
         max_length=16,
