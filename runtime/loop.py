@@ -18,11 +18,13 @@ from runtime.clock import Clock
 from runtime.errors import InvariantError, SegwireError
 from runtime.horizon import Horizon
 from runtime.injection import reach
+from runtime.kafka.asking import committed
 from runtime.kafka.transaction import OutcomeUnknown, TransactionAborted, TransactionalProducer
 from runtime.lag import LagMeter
 from runtime.processor import InputRecord, OutputRecord, Processor
 from runtime.service import StopSignal
 from runtime.settings import ProcessorSettings
+from runtime.standing import Standing
 from runtime.state.durable import DurableState
 from runtime.watchdog import Watchdog
 
@@ -56,6 +58,8 @@ class TransactionLoop:
         self._clock = clock
         self._horizon = horizon
         self._lag = LagMeter(consumer, topic, clock, name)
+        self._standing = Standing(consumer)
+        self._expelled = False
         self._assigned: set[int] = set()
         self._joined = False
         self._rewound: set[int] = set()  # rolled back while a batch was being fetched
@@ -86,9 +90,7 @@ class TransactionLoop:
             SegwireError: fenced by another process, a torn transaction.
             KafkaException: an error that only a restart can mend.
         """
-        self._consumer.subscribe(
-            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
+        self._subscribe()
         self._watchdog.start()
         if self._horizon is not None:
             self._horizon.start()
@@ -108,7 +110,17 @@ class TransactionLoop:
             if self._horizon is not None:
                 self._horizon.stop()
 
+    def _subscribe(self) -> None:
+        self._consumer.subscribe(
+            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
     def _step(self) -> None:
+        if self._assigned and not self._expelled and self._standing.is_lost():
+            self._leave()
+        if self._expelled:
+            self._come_back()
+            return
         self._resume_restored()
         try:
             # Timers before records, and before any is fetched: an abort here leaves none behind.
@@ -122,6 +134,21 @@ class TransactionLoop:
         if self._lag.behind == 0 or (self._state is not None and self._state.restoring()):
             self._watchdog.progressed()
 
+    def _leave(self) -> None:
+        """Give up every partition: others have processed them in the meantime."""
+        _log.warning("expelled_from_group", partitions=sorted(self._assigned))
+        if self._producer.open:
+            self._roll_back("expelled from the group")
+        self._expelled = True
+        self._consumer.unsubscribe()
+
+    def _come_back(self) -> None:
+        """Join again once nothing is held any more: then whoever has the partitions commits before they are given."""
+        self._fetch()
+        if not self._assigned:
+            self._expelled = False
+            self._subscribe()
+
     def _fetch(self) -> list[InputRecord]:
         self._rewound.clear()
         wait_s = _FETCH_S if self._producer.open else _IDLE_FETCH_S
@@ -129,7 +156,11 @@ class TransactionLoop:
         if self._failure is not None:
             raise self._failure
         reach("fetched")
-        return [record for record in map(self._record, messages) if record is not None]
+        records = [record for record in map(self._record, messages) if record is not None]
+        # What came after the seek, in the same fetch, was dropped with what came before it.
+        for partition in sorted(self._rewound & self._assigned):
+            self._seek(partition, self._next[partition])
+        return records
 
     def _record(self, message: Message) -> InputRecord | None:
         error = message.error()
@@ -218,7 +249,7 @@ class TransactionLoop:
                 self._state.write_changelog(self._producer)
                 self._check_clock(self._state)
             reach("changelog-written")
-            self._producer.commit(offsets, self._consumer.consumer_group_metadata())
+            self._producer.commit(offsets, self._group_metadata())
             reach("committed")
         except TransactionAborted as aborted:
             self._roll_back(str(aborted))
@@ -232,6 +263,13 @@ class TransactionLoop:
                 return
         metrics.COMMIT_SECONDS.labels(**self._labels).observe(self._clock.monotonic_s() - began_s)
         self._settle()
+
+    def _group_metadata(self) -> object:
+        metadata = self._consumer.consumer_group_metadata()
+        # In this order: what is lost only after this, the brokers see by the metadata.
+        if self._standing.is_lost():
+            raise TransactionAborted("expelled from the group")
+        return metadata
 
     def _check_clock(self, state: DurableState[Any]) -> None:
         """Put timers off where our clock and the broker's differ: an exit must never come early."""
@@ -250,7 +288,7 @@ class TransactionLoop:
 
     def _was_committed(self, offsets: list[TopicPartition], token: str) -> bool:
         asked = [TopicPartition(self._topic, tp.partition) for tp in offsets]
-        return any(tp.metadata == token for tp in self._consumer.committed(asked, _COMMITTED_TIMEOUT_S))
+        return any(tp.metadata == token for tp in committed(self._consumer, asked, _COMMITTED_TIMEOUT_S))
 
     def _settle(self) -> None:
         """The transaction is committed: store its state, count it."""
@@ -271,15 +309,18 @@ class TransactionLoop:
         self._abandon()
         for partition, offset in self._first.items():
             if partition in self._assigned:
-                where = TopicPartition(self._topic, partition, offset)
-                self._consumer.pause([where])
-                self._consumer.seek(where)
-                if self._state is None or partition in self._state.active:
-                    self._consumer.resume([where])
+                self._seek(partition, offset)
                 self._next[partition] = offset
                 self._end.pop(partition, None)
                 self._rewound.add(partition)
         self._clear()
+
+    def _seek(self, partition: int, offset: int) -> None:
+        where = TopicPartition(self._topic, partition, offset)
+        self._consumer.pause([where])
+        self._consumer.seek(where)
+        if self._state is None or partition in self._state.active:
+            self._consumer.resume([where])
 
     def _abandon(self) -> None:
         """End the transaction without effect."""
@@ -312,7 +353,9 @@ class TransactionLoop:
     def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [tp.partition for tp in partitions]
         _log.info("partitions_assigned", partitions=numbers)
-        for found in consumer.committed(partitions, timeout=_COMMITTED_TIMEOUT_S) if partitions else []:
+        if not self._assigned:
+            self._standing.begin()
+        for found in committed(consumer, partitions, _COMMITTED_TIMEOUT_S) if partitions else []:
             if found.offset >= 0:
                 self._next[found.partition] = found.offset
         consumer.incremental_assign(partitions)

@@ -67,12 +67,15 @@ class FakeConsumer:
         self.seeks: list[tuple[int, int]] = []
         self.closed = False
         self.step_s = 0.001
+        self.member = "member-1"
+        self.subscribed = 0
         self._clock = clock
         self._stop = stop
         self._callbacks: dict[str, Callable[[Any, list[TopicPartition]], None]] = {}
 
     def subscribe(self, _topics: list[str], **callbacks: Callable[[Any, list[TopicPartition]], None]) -> None:
         self._callbacks = callbacks
+        self.subscribed += 1
 
     def consume(self, limit: int, _timeout_s: float) -> list[FakeMessage]:
         self._clock.at_s += self.step_s
@@ -124,6 +127,14 @@ class FakeConsumer:
     def committed(self, partitions: list[TopicPartition], timeout: float = 0) -> list[TopicPartition]:
         assert timeout > 0
         return [self.stored.get(tp.partition, TopicPartition(TOPIC, tp.partition, -1001)) for tp in partitions]
+
+    def memberid(self) -> str:
+        return self.member
+
+    def unsubscribe(self) -> None:
+        """The partitions go with the next fetch."""
+        held = list(self.positions)
+        self.script.insert(0, lambda: self.rebalance("on_revoke", *held))
 
     def consumer_group_metadata(self) -> object:
         return "the group's generation"

@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from runtime.errors import InvariantError
 from runtime.kafka.transaction import FencedError, OutcomeUnknown, TransactionAborted
@@ -118,6 +118,42 @@ def test_a_batch_fetched_while_its_transaction_was_rolled_back_is_dropped_for_th
     published = hosted.run(hosted.assign(0, 1), nothing, revoke_in_vain, as_before, ends={0: 2, 1: 3})
     assert published == [["1/0", "1/1", "1/2"]]
     assert hosted.transactions.offsets == [{1: 3}]
+
+
+def test_what_comes_after_a_seek_in_the_same_fetch_comes_again() -> None:
+    hosted = Hosted(commit_interval_ms=10_000)
+
+    def revoke_in_vain_and_fetch_on() -> None:
+        hosted.transactions.fates = [TransactionAborted("no")]
+        hosted.revoke(0)()
+        hosted.consumer.already_fetched = [FakeMessage(1, offset) for offset in range(3)]
+        hosted.consumer.positions[1] = 3
+
+    def as_before() -> None:
+        hosted.consumer.already_fetched = []
+
+    published = hosted.run(hosted.assign(0, 1), nothing, revoke_in_vain_and_fetch_on, as_before, ends={0: 2, 1: 3})
+    assert published == [["1/0", "1/1", "1/2"]]
+    assert hosted.transactions.offsets == [{1: 3}]
+
+
+def test_whoever_was_expelled_gives_up_its_partitions_and_joins_again() -> None:
+    """The client may go on with them as another member, though others have processed them since."""
+    state = FakeState(0)
+    hosted = Hosted(commit_interval_ms=10, state=state)
+
+    def become_another() -> None:
+        hosted.clock.at_s += 1
+        hosted.consumer.member = "member-2"
+        hosted.consumer.stored[0] = TopicPartition("in", 0, 2)  # by whoever had the partition in between
+        hosted.consumer.ends[0] = 3
+
+    published = hosted.run(
+        hosted.assign(0), nothing, become_another, nothing, nothing, hosted.assign(0), hosted.wait(1), ends={0: 2}
+    )  # fmt: skip
+    assert published == [["0/2"]]
+    assert state.calls == ["changelog", "aborted", "changelog", "committed"]
+    assert hosted.consumer.subscribed == 2
 
 
 def test_a_record_of_a_partition_that_is_not_ours_is_dropped() -> None:

@@ -91,7 +91,12 @@ def restorer(cluster: Cluster) -> Iterator[Restorer[Any]]:
 
 def all_restored(restorer: Restorer[Any]) -> dict[int, Census]:
     found: dict[int, Census] = {}
-    wait_until(lambda: bool(found.update(restorer.restored()) or found), "a partition is restored")
+
+    def one() -> bool:
+        found.update(restorer.restored())
+        return bool(found)
+
+    wait_until(one, "a partition is restored")
     return found
 
 
