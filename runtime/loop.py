@@ -18,7 +18,7 @@ from runtime.clock import Clock
 from runtime.errors import InvariantError, SegwireError
 from runtime.horizon import Horizon
 from runtime.injection import reach
-from runtime.kafka.asking import committed
+from runtime.kafka.asking import committed, raise_if_over
 from runtime.kafka.transaction import OutcomeUnknown, TransactionAborted, TransactionalProducer
 from runtime.lag import LagMeter
 from runtime.processor import InputRecord, OutputRecord, Processor
@@ -166,8 +166,7 @@ class TransactionLoop:
         error = message.error()
         partition, offset = message.partition(), message.offset()
         if error is not None:
-            if error.fatal():
-                raise KafkaException(error)
+            raise_if_over(error)
             if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
                 _log.warning("fetch_error", code=error.name(), detail=error.str())
             elif partition is not None and offset is not None and partition not in self._rewound:

@@ -4,6 +4,8 @@ import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from runtime.errors import SegwireError
+
 _ASK_S = 10.0
 _PAUSE_S = 0.1
 
@@ -33,6 +35,22 @@ _PASSING = frozenset(
 def passes(error: KafkaError) -> bool:
     """Tell whether an error ends by itself, as while a leader or a coordinator moves to another broker."""
     return not error.fatal() and (error.retriable() or error.code() in _PASSING)
+
+
+def raise_if_over(error: KafkaError) -> None:
+    """Raise where an error that a consumer handed out says that it cannot go on.
+
+    Raises:
+        KafkaException: a fatal error.
+        SegwireError: a fatal error of the group, which the client hands out without the flag of one.
+    """
+    if error.fatal():
+        raise KafkaException(error)
+    if error.code() == KafkaError._FATAL:  # noqa: SLF001
+        raise SegwireError(
+            f"the client of the consumer group cannot go on ({error.str()}); start the process again: an instance ID "
+            "that is still in use is free once the session of a killed process has ended"
+        )
 
 
 def committed(consumer: Consumer, partitions: list[TopicPartition], limit_s: float) -> list[TopicPartition]:

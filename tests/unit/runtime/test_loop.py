@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from runtime.errors import InvariantError
+from runtime.errors import InvariantError, SegwireError
 from runtime.kafka.transaction import FencedError, OutcomeUnknown, TransactionAborted
 from tests.support.loop import FakeMessage, FakeState, Hosted, nothing
 
@@ -209,6 +209,14 @@ def test_a_fatal_error_of_the_consumer_stops_the_service_and_a_passing_one_does_
     hosted.consumer.already_fetched = [FakeMessage(0, 0, KafkaError(KafkaError._FATAL, "over", fatal=True))]
     with pytest.raises(KafkaException):
         hosted.run(hosted.assign(0))
+
+
+def test_a_client_that_cannot_go_on_ends_the_service_though_its_error_bears_no_flag() -> None:
+    hosted = Hosted()
+    failure = KafkaError(KafkaError._FATAL, "The instance ID is still used by another member")
+    hosted.consumer.already_fetched = [FakeMessage(0, 0, failure)]
+    with pytest.raises(SegwireError, match="instance ID that is still in use is free once"):
+        hosted.run(hosted.assign(0), nothing, nothing)
 
 
 # -- timers -----------------------------------------------------------------------------------------------------------
