@@ -20,7 +20,20 @@ def url_lines(urls: Mapping[str, str], bootstrap_servers: str, source: str) -> l
     return [f"  {label:<{width}}  {where}" for label, where in lines]
 
 
-def next_lines(configured: Settings, running: Settings, config: Path | None, source: str, sample: Path) -> list[str]:
+def program(found: str | None, beside: Path, folder: Path) -> str:
+    """Return how `segwire` is called from `folder`: its name where it is `found` on the path, else where it is.
+
+    `beside` is the interpreter beside which the command was installed.
+    """
+    command = beside.parent / "segwire"
+    if found is not None and Path(found) == command:
+        return command.name
+    return str(command.relative_to(folder) if command.is_relative_to(folder) else command)
+
+
+def next_lines(
+    configured: Settings, running: Settings, config: Path | None, source: str, sample: Path, called: str = "segwire"
+) -> list[str]:
     """Return what to try next, as commands that work as printed.
 
     Where the configuration names another Kafka than the running one, the commands name the running one.
@@ -32,20 +45,20 @@ def next_lines(configured: Settings, running: Settings, config: Path | None, sou
     address = f"{urls['ingest']}/v1/aam/{source}"
     commands = [
         f"curl -i {address} -H 'Content-Type: application/json' --data-binary {shlex.quote(f'@{sample}')}",
-        before + _command(running, config, "explain", SAMPLE_USER),
-        before + _command(running, config, "topics", "read", "segment-membership", "--follow"),
+        before + _command(called, running, config, "explain", SAMPLE_USER),
+        before + _command(called, running, config, "topics", "read", "segment-membership", "--follow"),
         f"curl -s {urls['membership-management']}/metrics",
     ]
     return ["Try next, in another terminal:", *(f"  {command}" for command in commands)]
 
 
-def _command(settings: Settings, config: Path | None, *words: str) -> str:
+def _command(called: str, settings: Settings, config: Path | None, *words: str) -> str:
     options: list[str] = []
     if config is not None:
         options += ["--config", str(config)]
     if settings.data_dir != _DEFAULT_DATA_DIR:
         options += ["--data-dir", settings.data_dir]
-    return shlex.join(["segwire", *words, *options])
+    return shlex.join([called, *words, *options])
 
 
 def _management(urls: Mapping[str, str]) -> list[tuple[str, str]]:

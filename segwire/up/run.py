@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from runtime.service import write_ready_file, write_whole
 from runtime.settings import KafkaSettings, Settings
 from segwire.up.background import Background, wait_for
 from segwire.up.demo.samples import moved, samples
-from segwire.up.hints import next_lines, url_lines
+from segwire.up.hints import next_lines, program, url_lines
 from segwire.up.kafka import KafkaKeeper, apply_topics_of_ours, check_kafka_option
 from segwire.up.leftovers import end_leftovers
 from segwire.up.live import LiveReporter
@@ -197,5 +199,6 @@ class _Up:
             return
         sample = self._data_dir / "sample.json"
         write_whole(sample, moved(samples()[-1], self._clock.now_ms()))
-        for line in next_lines(self._settings, settings, self._options.config, source, sample):
+        called = program(shutil.which("segwire"), Path(sys.executable), Path.cwd())
+        for line in next_lines(self._settings, settings, self._options.config, source, sample, called):
             self.reporter.say(line)

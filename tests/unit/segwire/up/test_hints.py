@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from runtime.settings import KafkaSettings, Settings
-from segwire.up.hints import next_lines
+from segwire.up.hints import next_lines, program
 
 RUNNING = KafkaSettings(bootstrap_servers="127.0.0.1:19092")
 
@@ -31,3 +31,15 @@ def test_commands_name_what_is_not_the_default() -> None:
 def test_commands_find_our_kafka_where_another_one_is_configured() -> None:
     lines = _hints(Settings(kafka=KafkaSettings(bootstrap_servers="prod:9092")))
     assert lines[2].startswith("  SEGWIRE_KAFKA__BOOTSTRAP_SERVERS=127.0.0.1:19092 segwire explain")
+
+
+def test_the_command_is_called_by_its_name_where_the_path_finds_it() -> None:
+    assert program("/opt/venv/bin/segwire", Path("/opt/venv/bin/python"), Path("/home/me")) == "segwire"
+
+
+def test_the_command_is_called_by_its_place_where_the_path_does_not_find_it() -> None:
+    assert program(None, Path("/home/me/segwire/.venv/bin/python"), Path("/home/me/segwire")) == ".venv/bin/segwire"
+
+
+def test_another_command_of_the_name_is_not_taken_for_ours() -> None:
+    assert program("/usr/bin/segwire", Path("/opt/venv/bin/python"), Path("/home/me")) == "/opt/venv/bin/segwire"
