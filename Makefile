@@ -7,7 +7,7 @@ PIN := uv pip compile pyproject.toml --universal --python-version 3.11 --generat
 	--no-emit-find-links --no-annotate --custom-compile-command 'make pins' --no-config -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint unit test integration e2e run check wheel pins clean
+.PHONY: help setup fmt lint unit test integration e2e chaos run check wheel pins clean
 
 help:  ## This list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ integration: setup  ## Against a real Kafka
 
 e2e: setup  ## `segwire up` of the built wheel in a fresh environment
 	$(BIN)/pytest tests/e2e
+
+chaos: setup  ## 200 seeded runs with processes and brokers killed, frozen and cut off: hours. CHAOS_SEED=N repeats
+	$(BIN)/python -m tests.chaos.campaign --runs 200 --messages 1000000
 
 test: setup  ## Every test
 	$(BIN)/pytest
