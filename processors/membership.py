@@ -7,7 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from processors.rules.departure import expire, next_due, places
+from processors.published import UserRecords
+from processors.rules.departure import expire, next_due
 from processors.rules.expiry import TimeLimits
 from processors.rules.membership import apply_event
 from processors.rules.privacy import apply_privacy
@@ -22,7 +23,7 @@ from schemas import headers
 from schemas.avro_codec import encode_key
 from schemas.avro_rows import MembershipEncoder
 from schemas.event import Origin, Partner, SegmentEvent, decode_event
-from schemas.membership import SegmentMembership, SegmentMembershipChange, SegmentMembershipKey
+from schemas.membership import SegmentMembershipKey
 from schemas.privacy import IdentityRecord, PrivacyRequest, encode_identity, identity_key
 from schemas.topics import TopicNames
 
@@ -34,11 +35,6 @@ def _time_of(event: SegmentEvent | PrivacyRequest) -> int:
     return event.received_at if isinstance(event, SegmentEvent) else event.requested_at
 
 
-def active_memberships(user: UserState) -> int:
-    """Return how many memberships of a user are active."""
-    return sum(place.membership.active for place in places(user))
-
-
 def user_codec(limits: TimeLimits) -> Codec[UserState]:
     """Return how users are stored, and when they are due by `limits`."""
     return Codec(
@@ -47,7 +43,7 @@ def user_codec(limits: TimeLimits) -> Codec[UserState]:
         new=UserState,
         due_ms=lambda user: user.due_at,
         offset=lambda user: user.offset,
-        active=active_memberships,
+        active=lambda user: user.active,
         blank=lambda user: user.blank,
         next_due_ms=lambda user: next_due(user, limits),
         rules=limits.fingerprint(),
@@ -156,16 +152,20 @@ class Membership:
         self._table.changed(key)
         if not story.rows:
             return
-        uuid = story.aam_uuid.encode()
+        records = UserRecords(self._encoder)
+        topic, uuid = self._names.segment_membership_changes, story.aam_uuid.encode()
         for change in story.changes:
-            value = self._change(change)
-            outputs.append(OutputRecord(self._names.segment_membership_changes, partition, uuid, value))
+            outputs.append(OutputRecord(topic, partition, uuid, records.change(change)))
             self._changes[change.change, change.cause] += 1
-        rows = self._names.segment_membership
-        outputs.extend(OutputRecord(rows, partition, *self._row(row)) for row in story.rows)
+        topic = self._names.segment_membership
+        for row in story.rows:
+            key, value = (encode_key(row), None) if isinstance(row, SegmentMembershipKey) else records.row(row)
+            outputs.append(OutputRecord(topic, partition, key, value))
 
     def _tell_identities(self, story: Story, at_ms: int, outputs: list[OutputRecord]) -> None:
         """Say which partner IDs the user has, and no longer has, to the processor that finds users by them."""
+        if not story.synced and not story.unsynced:
+            return
         said: list[tuple[Literal["synced", "unsynced"], Partner]] = [
             *(("synced", partner) for partner in story.synced), *(("unsynced", partner) for partner in story.unsynced)
         ]  # fmt: skip
@@ -175,23 +175,3 @@ class Membership:
             )  # fmt: skip
             key = identity_key(partner.dpid, partner.uuid)
             outputs.append(OutputRecord(self._names.identity, -1, key, encode_identity(record)))
-
-    def _row(self, row: SegmentMembership | SegmentMembershipKey) -> tuple[bytes, bytes | None]:
-        """Return key and value of a row; a key alone is a tombstone."""
-        if isinstance(row, SegmentMembershipKey):
-            return encode_key(row), None
-        key, body = self._body(row)
-        return key, self._encoder.row(body)
-
-    def _change(self, change: SegmentMembershipChange) -> bytes:
-        _, body = self._body(change)
-        return self._encoder.change(body, change.change, change.previous, change.changed_at, change.origin)
-
-    def _body(self, row: SegmentMembership | SegmentMembershipChange) -> tuple[bytes, bytes]:
-        encoder = self._encoder
-        lists = encoder.user_lists(row.partners, row.regions)
-        key = encoder.key(encoder.user_prefix(row.client_id, row.destination_id, row.aam_uuid), row.segment_id)
-        body = encoder.body(
-            key, row.status, row.since, row.verified_at, row.expires_at, row.cause, lists, row.version
-        )  # fmt: skip
-        return key, body

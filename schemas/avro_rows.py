@@ -5,19 +5,21 @@ change begins with its row.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from schemas.avro_codec import CHANGE_SCHEMA_ID, MEMBERSHIP_SCHEMA_ID, frame_prefix
 from schemas.avro_compile import compile_fields
 from schemas.avro_schema import load_schema
+from schemas.avro_varint import encode_long
 from schemas.event import Origin, Partner, Status
 from schemas.membership import Cause, ChangeKind, Previous
 
 _ROW = load_schema("SegmentMembership")
 _USER = compile_fields(_ROW, ["client_id", "destination_id", "aam_uuid"])
-_SEGMENT = compile_fields(_ROW, ["segment_id"])
+# Segments are few, and come again and again.
+_SEGMENT = lru_cache(maxsize=16_384)(compile_fields(_ROW, ["segment_id"]))
 _STATE = compile_fields(_ROW, ["status", "since", "verified_at", "expires_at", "cause"])
 _LISTS = compile_fields(_ROW, ["partners", "regions"])
-_VERSION = compile_fields(_ROW, ["version"])
 _CHANGE = compile_fields(load_schema("SegmentMembershipChange"), ["change", "previous", "changed_at", "origin"])
 
 
@@ -59,7 +61,7 @@ class MembershipEncoder:
         version: int,
     ) -> bytes:
         """Encode a row without its frame; `key` is of `key`, `lists` of `user_lists`, times are epoch ms."""
-        return key + _STATE(status, since, verified_at, expires_at, cause) + lists + _VERSION(version)
+        return key + _STATE(status, since, verified_at, expires_at, cause) + lists + encode_long(version)
 
     def row(self, body: bytes) -> bytes:
         """Return the value of `segment-membership`."""

@@ -56,7 +56,7 @@ def remove(
     if user.tombstones:
         user.tombstone_at = at_ms + limits.tombstone_after_days * DAY_MS
     story.unsynced.extend(user.partners)
-    user.destinations, user.partners, user.regions, user.topics = [], [], [], []
+    user.destinations, user.partners, user.regions, user.topics, user.origins = [], [], [], [], []
     user.seen_day, user.removed_at = 0, at_ms
     user.due_at = next_due(user, limits)
     story.stored = True

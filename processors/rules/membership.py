@@ -32,7 +32,7 @@ def _is_news(user: UserState, event: SegmentEvent) -> bool:
     """Tell whether an event is later than the user's removal: what was sent before never brings the user back."""
     if event.received_at <= user.removed_at:
         return False
-    return not event.segments or any(s.verified_at > user.removed_at for s in event.segments)
+    return not user.removed_at or not event.segments or any(s.verified_at > user.removed_at for s in event.segments)
 
 
 def _see(story: Story, event: SegmentEvent, limits: TimeLimits) -> None:
@@ -62,26 +62,38 @@ class _Telling:
         self.story = story
         self.event = event
         self.limits = limits
+        self.origin = story.user.add_origin(event.origin)
         self.version = 0
         self.told: set[str] = set()
 
     def run(self) -> None:
-        event, user = self.event, self.story.user
-        destination = user.destination(event.client_id, event.destination_id)
+        event, story = self.event, self.story
+        destination = story.user.destination(event.client_id, event.destination_id)
+        segments = destination.segments
+        today = event.received_at // DAY_MS * DAY_MS
+        tomorrow = today + DAY_MS
         for said in event.segments:
-            if said.verified_at > user.removed_at:
-                self._apply(destination, said)
+            known, verified_at = segments.get(said.segment_id), said.verified_at
+            if known is not None and verified_at < known.verified_at:
+                continue
+            if (
+                known is not None
+                and known.active
+                and said.status == "ACTIVE"
+                and today <= known.verified_at < verified_at < tomorrow
+            ):
+                # By far the most of what is said: verified again on the same day, so nothing moves but the last word.
+                known.verified_at, known.origin = verified_at, self.origin
+                story.stored = True
+            elif verified_at > story.user.removed_at:
+                self._apply(destination, said, known)
 
-    def _apply(self, destination: Destination, said: SegmentStatus) -> None:
-        if said.segment_id in self.told:
-            self.version = 0  # the same segment again in one message: its key needs a version of its own (I4)
-        self.told.add(said.segment_id)
-        known = destination.segments.get(said.segment_id)
+    def _apply(self, destination: Destination, said: SegmentStatus, known: Membership | None) -> None:
         if known is None:
             self._first(destination, said)
             return
-        place = Place(destination.client_id, destination.destination_id, said.segment_id, known)
         newer = said.verified_at > known.verified_at
+        place = Place(destination.client_id, destination.destination_id, said.segment_id, known)
         if said.status == "ACTIVE":
             if newer and known.active:
                 self._refresh(place, said.verified_at)
@@ -94,7 +106,7 @@ class _Telling:
             self.story.stored = True
 
     def _first(self, destination: Destination, said: SegmentStatus) -> None:
-        membership = Membership(said.verified_at, False, UNKNOWN, 0, 0, 0, 0)
+        membership = Membership(said.verified_at, False, UNKNOWN, self.origin)
         destination.segments[said.segment_id] = membership
         place = Place(destination.client_id, destination.destination_id, said.segment_id, membership)
         if said.status == "ACTIVE":
@@ -103,13 +115,13 @@ class _Telling:
             # Never entered, so it is no change; the row says that the sender has spoken.
             membership.since = said.verified_at
             self._set(place, said.verified_at)
-            self.story.row(place, cause="DISQUALIFIED", version=self._take_version())
+            self.story.row(place, cause="DISQUALIFIED", version=self._take_version(said.segment_id))
 
     def _enter(self, place: Place, verified_at: int) -> None:
         received_at = self.event.received_at
         self._set(place, verified_at)
         expires_at = self.limits.expires_at(place.segment_id, verified_at)
-        version = self._take_version()
+        version = self._take_version(place.segment_id)
         self.story.turn(place, active=True, since=verified_at, cause="QUALIFIED", version=version,
                         changed_at=received_at, expires_at=expires_at)  # fmt: skip
         if expires_at is None or expires_at > received_at:
@@ -127,22 +139,23 @@ class _Telling:
         self._set(place, verified_at)
         after = self.limits.expires_at(place.segment_id, verified_at)
         if after != before:
-            self.story.row(place, cause="QUALIFIED", version=self._take_version(), expires_at=after)
+            self.story.row(place, cause="QUALIFIED", version=self._take_version(place.segment_id), expires_at=after)
 
     def _exit(self, place: Place, verified_at: int) -> None:
         self._set(place, verified_at)
-        version = self._take_version()
+        version = self._take_version(place.segment_id)
         self.story.turn(place, active=False, since=verified_at, cause="DISQUALIFIED", version=version,
                         changed_at=self.event.received_at)  # fmt: skip
         self.story.row(place, cause="DISQUALIFIED", version=version)
 
     def _set(self, place: Place, verified_at: int) -> None:
-        place.membership.verified_at = verified_at
-        self.story.user.set_origin(place.membership, self.event.origin)
+        place.membership.verified_at, place.membership.origin = verified_at, self.origin
         self.story.stored = True
 
-    def _take_version(self) -> int:
-        """Return the one version of what the event itself says."""
-        if not self.version:
+    def _take_version(self, segment_id: str) -> int:
+        """Return the one version of what the event itself says; a key that has had it gets another (I4)."""
+        if not self.version or segment_id in self.told:
             self.version = self.story.user.next_version(self.event.received_at)
+            self.told.clear()
+        self.told.add(segment_id)
         return self.version

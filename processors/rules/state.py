@@ -18,18 +18,15 @@ UNKNOWN = -1
 class Membership(msgspec.Struct, array_like=True, gc=False):
     """One membership: the last writer's time, whether it is active, since when, and the record that set it.
 
-    The record is an index into the user's `topics`, a partition, an offset and a position. When the membership expires
-    is not kept: it follows from `verified_at` and the configured time-to-live, so a change of configuration applies to
+    The record is an index into the user's `origins`: one message sets many memberships. When the membership expires is
+    not kept: it follows from `verified_at` and the configured time-to-live, so a change of configuration applies to
     what is already there.
     """
 
     verified_at: int
     active: bool
     since: int
-    topic: int
-    partition: int
-    offset: int
-    index: int
+    origin: int
 
 
 class Destination(msgspec.Struct, array_like=True, gc=False):
@@ -46,7 +43,8 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     `offset`: the last input offset applied. `version`: of the last thing published, a hybrid clock (at least the epoch
     ms of its cause), so that it rises even across a removal of the state. `seen_day`: days since the epoch, 0: never.
     `due_at`: nothing is due before (a lower bound). `removed_at`: what was received or verified until then is ignored.
-    `tombstones`: rows of before the removal, to be deleted at `tombstone_at`.
+    `active`: how many memberships are. `origins`: records that set memberships, each as an index into `topics`, a
+    partition, an offset and a position. `tombstones`: rows of before the removal, to be deleted at `tombstone_at`.
     """
 
     offset: int = -1
@@ -54,10 +52,12 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     seen_day: int = 0
     due_at: int = NEVER
     removed_at: int = 0
+    active: int = 0
     destinations: list[Destination] = []
     partners: list[Partner] = []
     regions: list[int] = []
     topics: list[str] = []
+    origins: list[tuple[int, int, int, int]] = []
     tombstones: list[tuple[str, str, str]] = []
     tombstone_at: int = NEVER
 
@@ -80,17 +80,26 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
         self.destinations.append(new)
         return new
 
-    def set_origin(self, membership: Membership, origin: Origin) -> None:
-        """Remember the record that set a membership."""
+    def add_origin(self, origin: Origin) -> int:
+        """Keep a record that sets memberships; return its index. What no membership names goes when it is stored."""
         if origin.topic not in self.topics:
             self.topics.append(origin.topic)
-        membership.topic = self.topics.index(origin.topic)
-        membership.partition, membership.offset, membership.index = origin.partition, origin.offset, origin.index
+        topic = self.topics.index(origin.topic)
+        self.origins.append((topic, origin.partition, origin.offset, origin.index))
+        return len(self.origins) - 1
 
     def origin_of(self, membership: Membership) -> Origin:
         """Return the record that last set a membership."""
-        topic = self.topics[membership.topic]
-        return Origin(topic, membership.partition, membership.offset, membership.index)
+        topic, partition, offset, index = self.origins[membership.origin]
+        return Origin(self.topics[topic], partition, offset, index)
+
+    def drop_unused_origins(self) -> None:
+        """Keep the origins that are named, in the order of their memberships."""
+        kept: dict[int, int] = {}
+        for destination in self.destinations:
+            for membership in destination.segments.values():
+                membership.origin = kept.setdefault(membership.origin, len(kept))
+        self.origins = [self.origins[origin] for origin in kept]
 
     def next_version(self, at_ms: int) -> int:
         """Take the next version: higher than every one before, and at least `at_ms` (invariant I4)."""
@@ -108,6 +117,7 @@ _decoder = msgspec.msgpack.Decoder(UserState)
 
 def encode_state(state: UserState) -> bytes:
     """Encode a state as it is stored and written to the changelog."""
+    state.drop_unused_origins()
     return VERSION + _encoder.encode(state)
 
 

@@ -42,6 +42,7 @@ class Story:
         was: Previous | None = None
         if before != UNKNOWN:
             was = Previous("ACTIVE" if membership.active else "INACTIVE", before)
+        self.user.active += active - membership.active
         membership.active, membership.since = active, since
         self.stored = True
         self.changes.append(

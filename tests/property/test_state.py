@@ -12,10 +12,7 @@ _MEMBERSHIPS = st.builds(
     verified_at=_LONG,
     active=st.booleans(),
     since=_LONG,
-    topic=_LONG,
-    partition=_LONG,
-    offset=_LONG,
-    index=_LONG,
+    origin=st.integers(0, 2),
 )
 _DESTINATIONS = st.builds(Destination, st.text(), st.text(), st.dictionaries(st.text(), _MEMBERSHIPS, max_size=4))
 _STATES = st.builds(
@@ -25,6 +22,8 @@ _STATES = st.builds(
     partners=st.lists(st.builds(Partner, st.text(), st.none() | _LONG), max_size=3),
     regions=st.lists(_LONG, max_size=3),
     topics=st.lists(st.text(), max_size=2),
+    origins=st.lists(st.tuples(_LONG, _LONG, _LONG, _LONG), min_size=3, max_size=3),
+    active=st.integers(0, 12),
 )  # fmt: skip
 
 

@@ -19,16 +19,18 @@ STATE = UserState(
     seen_day=20_000,
     due_at=NEVER,
     removed_at=0,
-    destinations=[Destination("74323", "423", {"14356": Membership(DAY_0, True, DAY_0, 0, 3, 1234, 1)})],
+    active=1,
+    destinations=[Destination("74323", "423", {"14356": Membership(DAY_0, True, DAY_0, 0)})],
     partners=[Partner("4250948725049857", 12345), Partner("a|b", None)],
     regions=[9],
     topics=["aam-posts"],
+    origins=[(0, 3, 1234, 1)],
 )
 STORED = bytes.fromhex(
-    "019929cf0000019254d38000cd4e20cf4000000000000000009193a53734333233a334323381a53134333536"
-    "97cf0000019254d38000c3cf0000019254d380000003cd04d201"
+    "019d29cf0000019254d38000cd4e20cf400000000000000000019193a53734333233a334323381a53134333536"
+    "94cf0000019254d38000c3cf0000019254d3800000"
     "9282a475756964b034323530393438373235303439383537a464706964cd303982a475756964a3617c62a464706964c0"
-    "910991a961616d2d706f737473"
+    "910991a961616d2d706f73747391940003cd04d20190cf4000000000000000"
 )
 """What this release wrote of `STATE`."""
 
@@ -80,11 +82,22 @@ def test_versions_rise_by_at_least_one_and_follow_the_time() -> None:
 
 def test_the_record_that_set_a_membership_is_remembered_by_topic_partition_offset_and_position() -> None:
     user = UserState()
-    membership = user.destination("1", "2").segments["3"] = Membership(0, False, 0, 0, 0, 0, 0)
-    other = Membership(0, False, 0, 0, 0, 0, 0)
-    user.set_origin(other, Origin("old-posts", 1, 2, 3))
-    user.set_origin(membership, Origin("aam-posts", 4, 5, 6))
-    user.set_origin(membership, Origin("aam-posts", 7, 8, 9))
-    assert user.origin_of(membership) == Origin("aam-posts", 7, 8, 9)
-    assert user.origin_of(other) == Origin("old-posts", 1, 2, 3)
-    assert user.topics == ["old-posts", "aam-posts"]
+    segments = user.destination("1", "2").segments
+    other = segments["4"] = Membership(0, False, 0, user.add_origin(Origin("old-posts", 1, 2, 3)))
+    membership = segments["3"] = Membership(0, False, 0, user.add_origin(Origin("aam-posts", 4, 5, 6)))
+    membership.origin = user.add_origin(Origin("aam-posts", 7, 8, 9))
+    for told in (user, decode_state(encode_state(user))):
+        of_3, of_4 = (told.destination("1", "2").segments[name] for name in ("3", "4"))
+        assert told.origin_of(of_3) == Origin("aam-posts", 7, 8, 9)
+        assert told.origin_of(of_4) == Origin("old-posts", 1, 2, 3)
+        assert told.topics == ["old-posts", "aam-posts"]
+    assert (other.origin, membership.origin) == (0, 1)
+
+
+def test_origins_that_no_membership_names_are_not_stored() -> None:
+    user = UserState()
+    membership = Membership(0, False, 0, 0)
+    user.destination("1", "2").segments["3"] = membership
+    for offset in range(50):
+        membership.origin = user.add_origin(Origin("aam-posts", 4, offset, 6))
+    assert decode_state(encode_state(user)).origins == [(0, 4, 49, 6)]
