@@ -41,7 +41,8 @@ class Feeder:
     def finish(self, least: int) -> None:
         """Stop, and see that at least so many were written, each of them acknowledged."""
         self._enough.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         while self.sent < least:
             self._send(500)
         assert self._producer.flush(2 * LIMIT_S) == 0
