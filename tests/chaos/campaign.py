@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--messages", type=int, default=1_000_000, help="least number in all")
     parser.add_argument("--seed", default=os.environ.get("CHAOS_SEED"))
+    parser.add_argument("--step", type=int, default=1, help=f"from seed to seed; {THEMES} repeats one theme")
     options = parser.parse_args()
     seed = first_seed(options.seed)
     folder = Path(tempfile.mkdtemp(prefix="segwire-chaos-"))
@@ -34,7 +35,8 @@ def main() -> int:
     messages, wrong = 0, []
     with running_cluster(folder / "kafka") as cluster:
         for number in range(options.runs):
-            outcome: Outcome = run(make_plan(seed + number), cluster, folder, -(-options.messages // options.runs))
+            plan = make_plan(seed + number * options.step)
+            outcome: Outcome = run(plan, cluster, folder, -(-options.messages // options.runs))
             messages += outcome.verdict.events
             if outcome.verdict.differences:
                 wrong.append(outcome.plan.seed)

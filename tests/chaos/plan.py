@@ -54,7 +54,7 @@ def make_plan(seed: int) -> Plan:
     chance = random.Random(f"plan {seed}")
     theme = seed % THEMES
     # Of successive seeds each theme meets both protocols, and of one round half of the themes meet each.
-    protocol: Literal["classic", "consumer"] = "classic" if (seed // THEMES + seed) % 2 == 0 else "consumer"
+    protocol: Literal["classic", "consumer"] = "classic" if (seed // THEMES + theme) % 2 == 0 else "consumer"
     members = chance.choice((2, 3)) if theme == _REBALANCE else chance.choice((1, 1, 2, 2, 3))
     main = _main(chance, theme, members)
     faults = [*main, *(_extra(chance, members) for _ in range(chance.choice((0, 1, 1, 2))))]

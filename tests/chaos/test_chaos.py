@@ -29,6 +29,8 @@ def test_a_slice_reaches_every_point_and_both_group_protocols() -> None:
         plans = [make_plan(first + theme) for theme in range(THEMES)]
         assert {plan.faults[0].point for plan in plans if plan.faults[0].kind == "kill-at"} >= set(POINTS)
         assert {plan.protocol for plan in plans} == {"classic", "consumer"}
+    for theme in range(THEMES):
+        assert {make_plan(theme + turn * THEMES).protocol for turn in (0, 1)} == {"classic", "consumer"}
 
 
 def test_a_seed_is_always_the_same_run() -> None:
