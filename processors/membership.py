@@ -150,17 +150,21 @@ class Membership:
 
     def _tell(self, key: bytes, partition: int, story: Story, outputs: list[OutputRecord]) -> None:
         self._table.changed(key)
-        if not story.rows:
+        if not story.told:
             return
-        records = UserRecords(self._encoder)
-        topic, uuid = self._names.segment_membership_changes, story.aam_uuid.encode()
-        for change in story.changes:
-            outputs.append(OutputRecord(topic, partition, uuid, records.change(change)))
-            self._changes[change.change, change.cause] += 1
-        topic = self._names.segment_membership
-        for row in story.rows:
-            key, value = (encode_key(row), None) if isinstance(row, SegmentMembershipKey) else records.row(row)
-            outputs.append(OutputRecord(topic, partition, key, value))
+        names, records, uuid = self._names, UserRecords(self._encoder, story.aam_uuid), story.aam_uuid.encode()
+        for told in story.told:
+            if isinstance(told, SegmentMembershipKey):
+                outputs.append(OutputRecord(names.segment_membership, partition, encode_key(told), None))
+                continue
+            key, body = records.body(told)
+            turn = told.turn
+            if turn is not None:
+                value = records.change(body, turn)
+                outputs.append(OutputRecord(names.segment_membership_changes, partition, uuid, value))
+                self._changes[turn.change, told.cause] += 1
+            if told.is_row:
+                outputs.append(OutputRecord(names.segment_membership, partition, key, records.row(body)))
 
     def _tell_identities(self, story: Story, at_ms: int, outputs: list[OutputRecord]) -> None:
         """Say which partner IDs the user has, and no longer has, to the processor that finds users by them."""

@@ -2,57 +2,50 @@
 
 from collections.abc import Sequence
 
+from processors.rules.story import Told, Turn
 from schemas.avro_rows import MembershipEncoder
-from schemas.event import Partner
-from schemas.membership import SegmentMembership, SegmentMembershipChange
+from schemas.event import Origin, Partner
 
 
 class UserRecords:
-    """Encodes the rows and changes of one user, one after the other."""
+    """Encodes what is told of one user."""
 
-    __slots__ = ("_bodies", "_encoder", "_lists", "_partners", "_prefixes", "_regions")
+    __slots__ = ("_destination", "_encoder", "_lists", "_of_lists", "_of_source", "_prefix", "_source", "_uuid")
 
-    def __init__(self, encoder: MembershipEncoder) -> None:
+    def __init__(self, encoder: MembershipEncoder, aam_uuid: str) -> None:
         """Encode with `encoder`."""
         self._encoder = encoder
-        self._prefixes: dict[tuple[str, str], bytes] = {}
-        self._partners: Sequence[Partner] | None = None
-        self._regions: Sequence[int] | None = None
+        self._uuid = aam_uuid
+        # What was encoded last, and of what: one message mostly says all of one thing.
+        self._destination: tuple[str, str] | None = None
+        self._prefix = b""
+        self._of_lists: tuple[Sequence[Partner], Sequence[int]] | None = None
         self._lists = b""
-        self._bodies: dict[tuple[str, str, str, int], tuple[bytes, bytes]] = {}
+        self._of_source: tuple[int, Origin] | None = None
+        self._source = b""
 
-    def row(self, row: SegmentMembership) -> tuple[bytes, bytes]:
-        """Return key and value of a row."""
-        key, body = self._body(row)
-        return key, self._encoder.row(body)
+    def body(self, told: Told) -> tuple[bytes, bytes]:
+        """Return the key of a row, and what row and change have in common."""
+        encoder, destination = self._encoder, (told.client_id, told.destination_id)
+        if destination != self._destination:
+            self._destination, self._prefix = destination, encoder.user_prefix(*destination, self._uuid)
+        of_lists = self._of_lists
+        if of_lists is None or of_lists[0] is not told.partners or of_lists[1] is not told.regions:
+            self._of_lists = (told.partners, told.regions)
+            self._lists = encoder.user_lists(told.partners, told.regions)
+        key = encoder.key(self._prefix, told.segment_id)
+        return key, encoder.body(
+            key, told.status, told.since, told.verified_at, told.expires_at, told.cause, self._lists, told.version
+        )  # fmt: skip
 
-    def change(self, change: SegmentMembershipChange) -> bytes:
+    def row(self, body: bytes) -> bytes:
+        """Return the value of a row."""
+        return self._encoder.row(body)
+
+    def change(self, body: bytes, turn: Turn) -> bytes:
         """Return the value of a change."""
-        _, body = self._body(change)
-        return self._encoder.change(body, change.change, change.previous, change.changed_at, change.origin)
-
-    def _body(self, row: SegmentMembership | SegmentMembershipChange) -> tuple[bytes, bytes]:
-        """Return key and body; a change has that of its row, which is the one of the same key and version (I4)."""
-        place = (row.client_id, row.destination_id, row.segment_id, row.version)
-        known = self._bodies.get(place)
-        if known is None:
-            key = self._encoder.key(self._prefix(row), row.segment_id)
-            body = self._encoder.body(
-                key, row.status, row.since, row.verified_at, row.expires_at, row.cause, self._user_lists(row),
-                row.version,
-            )  # fmt: skip
-            known = self._bodies[place] = (key, body)
-        return known
-
-    def _prefix(self, row: SegmentMembership | SegmentMembershipChange) -> bytes:
-        place = (row.client_id, row.destination_id)
-        prefix = self._prefixes.get(place)
-        if prefix is None:
-            prefix = self._prefixes[place] = self._encoder.user_prefix(*place, row.aam_uuid)
-        return prefix
-
-    def _user_lists(self, row: SegmentMembership | SegmentMembershipChange) -> bytes:
-        if row.partners is not self._partners or row.regions is not self._regions:
-            self._partners, self._regions = row.partners, row.regions
-            self._lists = self._encoder.user_lists(row.partners, row.regions)
-        return self._lists
+        of_source = self._of_source
+        if of_source is None or of_source[0] != turn.changed_at or of_source[1] is not turn.origin:
+            self._of_source = (turn.changed_at, turn.origin)
+            self._source = self._encoder.source(turn.changed_at, turn.origin)
+        return self._encoder.change(body, turn.change, turn.previous, self._source)

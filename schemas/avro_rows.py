@@ -20,14 +20,15 @@ _USER = compile_fields(_ROW, ["client_id", "destination_id", "aam_uuid"])
 _SEGMENT = lru_cache(maxsize=16_384)(compile_fields(_ROW, ["segment_id"]))
 _STATE = compile_fields(_ROW, ["status", "since", "verified_at", "expires_at", "cause"])
 _LISTS = compile_fields(_ROW, ["partners", "regions"])
-_CHANGE = compile_fields(load_schema("SegmentMembershipChange"), ["change", "previous", "changed_at", "origin"])
+_TURN = compile_fields(load_schema("SegmentMembershipChange"), ["change", "previous"])
+_SOURCE = compile_fields(load_schema("SegmentMembershipChange"), ["changed_at", "origin"])
 
 
 class MembershipEncoder:
     """Encodes in steps, from what is constant for a user to what differs per membership.
 
-    `user_prefix` and `user_lists` once per user and destination, `key` per segment, `body` per row, then `row` and,
-    where something changed, `change` of the same body.
+    `user_prefix` and `user_lists` once per user and destination, `source` once per message, `key` per segment, `body`
+    per row, then `row` and, where something changed, `change` of the same body.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class MembershipEncoder:
         """Return the value of `segment-membership`."""
         return self._row_frame + body
 
-    def change(
-        self, body: bytes, change: ChangeKind, previous: Previous | None, changed_at: int, origin: Origin
-    ) -> bytes:
-        """Return the value of `segment-membership-changes` for a change that led to the row `body`."""
-        return self._change_frame + body + _CHANGE(change, previous, changed_at, origin)
+    def source(self, changed_at: int, origin: Origin) -> bytes:
+        """Encode when something changed, and by which record: mostly the same for all that a message changed."""
+        return _SOURCE(changed_at, origin)
+
+    def change(self, body: bytes, change: ChangeKind, previous: Previous | None, source: bytes) -> bytes:
+        """Return the value of `segment-membership-changes` for a change to the row `body`; `source` is of `source`."""
+        return self._change_frame + body + _TURN(change, previous) + source

@@ -31,6 +31,9 @@ def encode_long(value: int) -> bytes:
     if not _LONG_MIN <= value <= _LONG_MAX:
         raise OverflowError(f"{value} does not fit into a long of 64 bits")
     rest = (value << 1) ^ (value >> 63)
+    if _GROUP * _GROUP <= rest < _GROUP * _GROUP * _GROUP:  # a time of today, until 2039
+        low, middle = rest & (_GROUP - 1), rest >> _GROUP_BITS & (_GROUP - 1)
+        return _MORE[low] + _MORE[middle] + _LAST[rest >> 2 * _GROUP_BITS]
     encoded = b""
     while rest >= _GROUP:
         encoded += _MORE[rest & (_GROUP - 1)]

@@ -22,7 +22,6 @@ def expire(story: Story, now_ms: int, limits: TimeLimits) -> None:
     for at, place in sorted(ending, key=lambda end: (end[0], end[1][:3])):
         version = user.next_version(at)
         story.turn(place, active=False, since=at, cause="EXPIRED", version=version, changed_at=at)
-        story.row(place, cause="EXPIRED", version=version)
     if inactive_at <= now_ms:
         remove(story, inactive_at, "INACTIVE_USER", limits)
     if user.tombstone_at <= now_ms:
@@ -49,8 +48,9 @@ def remove(
             story.turn(
                 place, active=False, since=at_ms, cause=cause, version=version, changed_at=at_ms, origin=origin
             )  # fmt: skip
-        place.membership.since = at_ms
-        story.row(place, cause=cause, version=version)
+        else:
+            place.membership.since = at_ms
+            story.row(place, cause=cause, version=version)
         if place[:3] not in known:
             user.tombstones.append(place[:3])
     if user.tombstones:
@@ -75,7 +75,7 @@ def _bury(story: Story) -> None:
     living = {place[:3] for place in places(user)}
     for client_id, destination_id, segment_id in user.tombstones:
         if (client_id, destination_id, segment_id) not in living:
-            story.rows.append(SegmentMembershipKey(client_id, destination_id, story.aam_uuid, segment_id))
+            story.told.append(SegmentMembershipKey(client_id, destination_id, story.aam_uuid, segment_id))
     user.tombstones, user.tombstone_at = [], NEVER
     story.stored = True
 

@@ -7,7 +7,7 @@ an older or equal repeat changes nothing; absence never removes. Source: spec §
 from processors.rules.departure import expire
 from processors.rules.expiry import DAY_MS, TimeLimits
 from processors.rules.identities import with_partner
-from processors.rules.state import NEVER, UNKNOWN, Destination, Membership, UserState
+from processors.rules.state import UNKNOWN, Destination, Membership, UserState
 from processors.rules.story import Place, Story
 from schemas.event import SegmentEvent, SegmentStatus
 
@@ -57,6 +57,8 @@ def _see(story: Story, event: SegmentEvent, limits: TimeLimits) -> None:
 
 class _Telling:
     """The segments of one event, one after the other."""
+
+    __slots__ = ("event", "limits", "origin", "story", "told", "version")
 
     def __init__(self, story: Story, event: SegmentEvent, limits: TimeLimits) -> None:
         self.story = story
@@ -121,17 +123,18 @@ class _Telling:
         received_at = self.event.received_at
         self._set(place, verified_at)
         expires_at = self.limits.expires_at(place.segment_id, verified_at)
-        version = self._take_version(place.segment_id)
-        self.story.turn(place, active=True, since=verified_at, cause="QUALIFIED", version=version,
-                        changed_at=received_at, expires_at=expires_at)  # fmt: skip
-        if expires_at is None or expires_at > received_at:
-            self.story.user.due_at = min(self.story.user.due_at, expires_at or NEVER)
-            self.story.row(place, cause="QUALIFIED", version=version, expires_at=expires_at)
+        over = expires_at is not None and expires_at <= received_at
+        self.story.turn(place, active=True, since=verified_at, cause="QUALIFIED", changed_at=received_at,
+                        version=self._take_version(place.segment_id), expires_at=expires_at,
+                        origin=self.event.origin, is_row=not over)  # fmt: skip
+        if expires_at is None:
+            return
+        if not over:
+            self.story.user.due_at = min(self.story.user.due_at, expires_at)
             return
         # Over before it was known: told whole, so that the change log does not depend on when it is computed.
-        version = self.story.user.next_version(received_at)
-        self.story.turn(place, active=False, since=expires_at, cause="EXPIRED", version=version, changed_at=received_at)
-        self.story.row(place, cause="EXPIRED", version=version)
+        self.story.turn(place, active=False, since=expires_at, cause="EXPIRED", changed_at=received_at,
+                        version=self.story.user.next_version(received_at), origin=self.event.origin)  # fmt: skip
 
     def _refresh(self, place: Place, verified_at: int) -> None:
         """Verify again. The row goes out only where that moves when it expires; the lower bound `due_at` may stay."""
@@ -143,10 +146,9 @@ class _Telling:
 
     def _exit(self, place: Place, verified_at: int) -> None:
         self._set(place, verified_at)
-        version = self._take_version(place.segment_id)
-        self.story.turn(place, active=False, since=verified_at, cause="DISQUALIFIED", version=version,
-                        changed_at=self.event.received_at)  # fmt: skip
-        self.story.row(place, cause="DISQUALIFIED", version=version)
+        self.story.turn(place, active=False, since=verified_at, cause="DISQUALIFIED",
+                        changed_at=self.event.received_at, version=self._take_version(place.segment_id),
+                        origin=self.event.origin)  # fmt: skip
 
     def _set(self, place: Place, verified_at: int) -> None:
         place.membership.verified_at, place.membership.origin = verified_at, self.origin

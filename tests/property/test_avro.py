@@ -133,7 +133,7 @@ def test_encoding_in_steps_gives_the_same_bytes(change: SegmentMembershipChange,
         SegmentMembershipKey(change.client_id, change.destination_id, change.aam_uuid, change.segment_id)
     )
     assert encoder.row(body) == encode_membership(row, row_id)
-    changed = encoder.change(body, change.change, change.previous, change.changed_at, change.origin)
+    changed = encoder.change(body, change.change, change.previous, encoder.source(change.changed_at, change.origin))
     assert changed == encode_change(change, change_id)
     assert schema_id_of(changed) == change_id
 
