@@ -10,21 +10,26 @@ from runtime import metrics
 from runtime.dead_letters import dead_letter
 from runtime.processor import InputRecord, OutputRecord
 from runtime.state.store import data_key
-from runtime.state.table import NO_TIMER, Codec, StateTable
+from runtime.state.table import NO_TIMER, Codec, StateTable, Summary
 from schemas.privacy import IdentityRecord, decode_identity, encode_privacy_request, identity_key
 from schemas.topics import TopicNames
 
 STAGE = "identity"
+
+
+def _summary(raw: bytes) -> Summary:
+    partner = decode_partner_state(raw)
+    return Summary(partner.offset, NO_TIMER, len(partner.users))
+
 
 PARTNER_CODEC: Codec[PartnerState] = Codec(
     encode=encode_partner_state,
     decode=decode_partner_state,
     new=PartnerState,
     due_ms=lambda partner: NO_TIMER,  # noqa: ARG005 - nothing of a partner ID is ever due
-    offset=lambda partner: partner.offset,
     active=lambda partner: len(partner.users),
     blank=lambda partner: not partner.users and not partner.removed_at,
-    next_due_ms=lambda partner: NO_TIMER,  # noqa: ARG005
+    summary=_summary,
     rules="",
 )
 

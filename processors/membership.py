@@ -1,5 +1,6 @@
 """Membership: events and timers in; rows, changes and dead letters out."""
 
+import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
@@ -12,13 +13,13 @@ from processors.rules.departure import expire, next_due
 from processors.rules.expiry import TimeLimits
 from processors.rules.membership import apply_event
 from processors.rules.privacy import apply_privacy
-from processors.rules.state import UserState, decode_state, encode_state
+from processors.rules.state import UserState, decode_state, decode_summary, encode_state
 from processors.rules.story import Story
 from runtime import metrics
 from runtime.dead_letters import dead_letter
 from runtime.processor import InputRecord, OutputRecord
 from runtime.state.store import Timer, data_key, split_data_key
-from runtime.state.table import Codec, StateTable
+from runtime.state.table import Codec, StateTable, Summary
 from schemas import headers
 from schemas.avro_codec import encode_key
 from schemas.avro_rows import MembershipEncoder
@@ -29,6 +30,8 @@ from schemas.topics import TopicNames
 
 STAGE = "membership"
 _TIMERS_PER_TURN = 2_000
+# What is decoded and what follows from it stay in the processor's cache.
+_RECORDS_AT_A_TIME = 200
 
 
 def _time_of(event: SegmentEvent | PrivacyRequest) -> int:
@@ -37,15 +40,27 @@ def _time_of(event: SegmentEvent | PrivacyRequest) -> int:
 
 def user_codec(limits: TimeLimits) -> Codec[UserState]:
     """Return how users are stored, and when they are due by `limits`."""
+    rules = zlib.crc32(limits.fingerprint().encode())
+
+    def decode(raw: bytes) -> UserState:
+        user = decode_state(raw)
+        if user.rules != rules:  # stored under other limits: what is there already lives by those of now
+            user.due_at, user.rules = next_due(user, limits), rules
+        return user
+
+    def summary(raw: bytes) -> Summary:
+        head = decode_summary(raw)
+        due_at = head.due_at if head.rules == rules else decode(raw).due_at
+        return Summary(head.offset, due_at, head.active)
+
     return Codec(
         encode=encode_state,
-        decode=decode_state,
-        new=UserState,
+        decode=decode,
+        new=lambda: UserState(rules=rules),
         due_ms=lambda user: user.due_at,
-        offset=lambda user: user.offset,
         active=lambda user: user.active,
         blank=lambda user: user.blank,
-        next_due_ms=lambda user: next_due(user, limits),
+        summary=summary,
         rules=limits.fingerprint(),
     )
 
@@ -62,8 +77,12 @@ class Membership:
         self._changes: Counter[tuple[str, str]] = Counter()
         self._dead: Counter[str] = Counter()
 
-    def process(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
+    def process(self, records: Sequence[InputRecord]) -> Iterator[OutputRecord]:
         """Apply each event to its user."""
+        for begin in range(0, len(records), _RECORDS_AT_A_TIME):
+            yield from self._process(records[begin : begin + _RECORDS_AT_A_TIME])
+
+    def _process(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
         outputs: list[OutputRecord] = []
         events = [(record, self._event(record, outputs)) for record in records]
         known = [(record, event) for record, event in events if event is not None]

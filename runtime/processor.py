@@ -1,6 +1,6 @@
 """What a processor is: records in, records out. It never sees Kafka, the clock or the transaction that it runs in."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 RecordHeaders = list[tuple[str, bytes]]
@@ -30,7 +30,7 @@ class OutputRecord(NamedTuple):
 class Processor(Protocol):
     """Decides what follows from records and from time, inside a transaction that may be aborted and run again."""
 
-    def process(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
+    def process(self, records: Sequence[InputRecord]) -> Iterable[OutputRecord]:
         """Process records in order; a record that cannot be processed becomes a dead letter among the outputs."""
 
     def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:

@@ -43,8 +43,9 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     `offset`: the last input offset applied. `version`: of the last thing published, a hybrid clock (at least the epoch
     ms of its cause), so that it rises even across a removal of the state. `seen_day`: days since the epoch, 0: never.
     `due_at`: nothing is due before (a lower bound). `removed_at`: what was received or verified until then is ignored.
-    `active`: how many memberships are. `origins`: records that set memberships, each as an index into `topics`, a
-    partition, an offset and a position. `tombstones`: rows of before the removal, to be deleted at `tombstone_at`.
+    `active`: how many memberships are. `rules`: by which limits `due_at` was found. `origins`: records that set
+    memberships, each as an index into `topics`, a partition, an offset and a position. `tombstones`: rows of before the
+    removal, to be deleted at `tombstone_at`.
     """
 
     offset: int = -1
@@ -53,6 +54,7 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     due_at: int = NEVER
     removed_at: int = 0
     active: int = 0
+    rules: int = 0
     destinations: list[Destination] = []
     partners: list[Partner] = []
     regions: list[int] = []
@@ -107,12 +109,25 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
         return self.version
 
 
+class UserSummary(msgspec.Struct, array_like=True, gc=False):
+    """The first fields of a user's state, which are read without the rest of it."""
+
+    offset: int
+    version: int
+    seen_day: int
+    due_at: int
+    removed_at: int
+    active: int
+    rules: int
+
+
 class StateVersionError(ValueError):
     """A stored state has a version that this release does not know."""
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(UserState)
+_summary_decoder = msgspec.msgpack.Decoder(UserSummary)
 
 
 def encode_state(state: UserState) -> bytes:
@@ -127,9 +142,22 @@ def decode_state(value: bytes) -> UserState:
     Raises:
         StateVersionError: it was written by a newer release.
     """
+    return _decoder.decode(_payload(value))
+
+
+def decode_summary(value: bytes) -> UserSummary:
+    """Decode the first fields of a stored state of any known version.
+
+    Raises:
+        StateVersionError: it was written by a newer release.
+    """
+    return _summary_decoder.decode(_payload(value))
+
+
+def _payload(value: bytes) -> memoryview:
     if value[:1] != VERSION:
         raise StateVersionError(
             f"stored state has version {value[:1].hex() or 'none'}, this release knows {VERSION.hex()}; "
             "run the release that wrote it, or a newer one"
         )
-    return _decoder.decode(memoryview(value)[1:])
+    return memoryview(value)[1:]

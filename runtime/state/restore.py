@@ -30,12 +30,16 @@ _log = structlog.get_logger()
 
 
 class _Partition:
-    """One partition being restored; `position` is the next changelog offset, `latest` the last value per key."""
+    """One partition being restored.
 
-    def __init__(self, extent: Extent, position: int, committed: int | None) -> None:
+    `position` is the next changelog offset, `latest` the last value per key; `empty`: nothing of it is stored yet.
+    """
+
+    def __init__(self, extent: Extent, position: int, committed: int | None, *, empty: bool) -> None:
         self.extent = extent
         self.position = position
         self.committed = committed
+        self.empty = empty
         self.latest: dict[bytes, bytes | None] = {}
 
     @property
@@ -166,7 +170,8 @@ class Restorer(Generic[V]):
         assignment = []
         for partition in partitions:
             position = self._start(partition, bounds[partition])
-            self._active[partition] = _Partition(bounds[partition], position, committed[partition])
+            empty = self._store.checkpoint(partition) is None
+            self._active[partition] = _Partition(bounds[partition], position, committed[partition], empty=empty)
             assignment.append(TopicPartition(self._changelog.topic, partition, position))
         self._consumer.incremental_assign(assignment)
         _log.info("restore_started", partitions=partitions, remaining_records=self._remaining())
@@ -202,15 +207,14 @@ class Restorer(Generic[V]):
         self._tell_progress()
 
     def _take(self, message: Message) -> None:
-        state = self._active.get(message.partition() or 0)
-        offset = message.offset()
+        state, offset = self._active.get(message.partition() or 0), message.offset()
         if state is None or offset is None:
             return
         error = message.error()
         if error is None:
             key = message.key()
             if key is not None:
-                state.latest[bytes(key)] = message.value()
+                state.latest[key] = message.value()
             state.position = offset + 1
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
             # Past the markers of the last transactions, which are never handed out.
@@ -221,30 +225,39 @@ class Restorer(Generic[V]):
     def _store_folded(self, partition: int, state: _Partition) -> None:
         """Write the last value per key, in the order of keys, which is quickest for the store."""
         writes = Writes()
+        census = self._census_before(partition, state)
         for key, value in sorted(state.latest.items()):
             entry = data_key(partition, key)
             writes.put(entry, value)
             if value is not None:
-                self._check_and_arm(partition, state, entry, value, writes)
-        known = self._store.checkpoint(partition)
-        # Counted at the end, unless nothing has come since the last count.
-        census = Census(known.entries, known.active) if known is not None and not state.latest else Census(-1, -1)
+                summary = self._codec.summary(value)
+                self._check(partition, state, summary.offset)
+                if summary.due_ms < NO_TIMER:
+                    writes.arm(Timer(summary.due_ms, entry))
+                if census.entries >= 0:
+                    census.entries += 1
+                    census.active += summary.active
         writes.checkpoint(partition, self._changelog.checkpoint(state.position, self._clock.now_ms(), census))
         self._store.write(writes)
         state.latest.clear()
+        state.empty = False
 
-    def _check_and_arm(self, partition: int, state: _Partition, entry: bytes, raw: bytes, writes: Writes) -> None:
-        value = self._codec.decode(raw)
-        offset = self._codec.offset(value)
+    def _census_before(self, partition: int, state: _Partition) -> Census:
+        """Return the count that what is to be written adds to, negative where the entries have to be counted anew."""
+        if state.empty:
+            return Census()
+        known = self._store.checkpoint(partition)
+        if known is None or state.latest:
+            return Census(-1, -1)
+        return Census(known.entries, known.active)
+
+    def _check(self, partition: int, state: _Partition, offset: int) -> None:
         if state.committed is not None and offset >= state.committed:
             raise TornTransactionError(
                 f"changelog {self._changelog.topic} partition {partition} holds state of input offset {offset}, but "
                 f"the group has committed only {state.committed}: a torn transaction, or the group's offsets were "
                 "reset; set the group's offsets past the state's, or drop the changelog to rebuild it from the input"
             )
-        due_ms = self._codec.next_due_ms(value)
-        if due_ms < NO_TIMER:
-            writes.arm(Timer(due_ms, entry))
 
     def _finish(self) -> None:
         for partition, state in list(self._active.items()):
@@ -272,7 +285,7 @@ class Restorer(Generic[V]):
         _log.info("timers_rearmed", partition=partition)
         writes = Writes()
         for count, (entry, raw) in enumerate(self._store.scan(partition), 1):
-            due_ms = self._codec.next_due_ms(self._codec.decode(raw))
+            due_ms = self._codec.summary(raw).due_ms
             if due_ms < NO_TIMER:
                 writes.arm(Timer(due_ms, entry))
             if count % _FOLD_RECORDS == 0:
@@ -287,7 +300,7 @@ class Restorer(Generic[V]):
         census = Census()
         for _, raw in self._store.scan(partition):
             census.entries += 1
-            census.active += self._codec.active(self._codec.decode(raw))
+            census.active += self._codec.summary(raw).active
         return census
 
     def _remaining(self) -> int:

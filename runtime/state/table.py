@@ -13,23 +13,33 @@ V = TypeVar("V")
 NO_TIMER = 1 << 62
 
 
+class Summary(NamedTuple):
+    """What a restore has to know of a stored value, by the rules of now.
+
+    `offset`: the last input offset applied; `due_ms`: as of the codec; `active`: how many active things it holds.
+    """
+
+    offset: int
+    due_ms: int
+    active: int
+
+
 class Codec(NamedTuple, Generic[V]):
     """How a value is stored, made anew, and when it is due.
 
     `due_ms` returns the earliest time at which something of the value is due, at or past `NO_TIMER` for never.
-    `offset` returns the last input offset applied to a value; `active` how many active things it holds, for the census;
-    `blank` whether nothing is to be kept, so that the entry is deleted. `next_due_ms` is `due_ms` by the rules of now,
-    which may differ from those that a value was stored under; `rules` tells them apart.
+    `active` returns how many active things it holds, for the census; `blank` whether nothing is to be kept, so that the
+    entry is deleted. `rules` tells apart by what rules values are due: one that is decoded, or of which a `summary` is
+    taken, is due by those of now, whatever it was stored under.
     """
 
     encode: Callable[[V], bytes]
     decode: Callable[[bytes], V]
     new: Callable[[], V]
     due_ms: Callable[[V], int]
-    offset: Callable[[V], int]
     active: Callable[[V], int]
     blank: Callable[[V], bool]
-    next_due_ms: Callable[[V], int]
+    summary: Callable[[bytes], Summary]
     rules: str
 
 

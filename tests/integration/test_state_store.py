@@ -8,7 +8,7 @@ import pytest
 
 from runtime.errors import SegwireError
 from runtime.state.store import Checkpoint, StateStore, Timer, Writes, data_key, split_data_key
-from runtime.state.table import NO_TIMER, Codec, StateTable
+from runtime.state.table import NO_TIMER, Codec, StateTable, Summary
 
 
 class Counted(msgspec.Struct):
@@ -23,10 +23,9 @@ CODEC: Codec[Counted] = Codec(
     decode=lambda raw: msgspec.json.decode(raw, type=Counted),
     new=Counted,
     due_ms=lambda value: value.due_ms,
-    offset=lambda value: value.number,
     active=lambda value: value.number,
     blank=lambda value: value.number < 0,
-    next_due_ms=lambda value: value.due_ms,
+    summary=lambda raw: Summary(0, NO_TIMER, len(raw)),
     rules="",
 )
 A, B = data_key(3, b"a"), data_key(3, b"b")
