@@ -225,9 +225,11 @@ class TransactionLoop:
             self._opened_s = self._clock.monotonic_s()
 
     def _produce(self, outputs: Iterable[OutputRecord]) -> None:
+        produce, counts = self._producer.produce, self._outputs
         for count, output in enumerate(outputs, 1):
-            self._producer.produce(output)
-            self._outputs[output.topic] = self._outputs.get(output.topic, 0) + 1
+            produce(output)
+            topic = output.topic
+            counts[topic] = counts.get(topic, 0) + 1
             if count % _POLL_EVERY_RECORDS == 0:
                 self._producer.poll()
 

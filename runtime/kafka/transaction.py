@@ -64,14 +64,15 @@ class TransactionalProducer:
         Raises:
             TransactionAborted: the broker did not take what is queued in time.
         """
-        deadline_s = time.monotonic() + self._timeout_s
+        deadline_s = 0.0
+        topic, partition, key, value, headers = record
         while True:
             try:
                 self._producer.produce(
-                    record.topic, record.value, record.key, record.partition,
-                    on_delivery=on_delivery, headers=record.headers,  # type: ignore[arg-type]
+                    topic, value, key, partition, on_delivery=on_delivery, headers=headers,  # type: ignore[arg-type]
                 )  # fmt: skip
             except BufferError:
+                deadline_s = deadline_s or time.monotonic() + self._timeout_s
                 if time.monotonic() > deadline_s:
                     raise TransactionAborted("the producer's queue stayed full") from None
                 self._producer.poll(0.05)
