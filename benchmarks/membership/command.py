@@ -16,7 +16,6 @@ from membership.quix import Quix, install
 from membership.report import render
 from membership.streams import Streams, build
 from membership.views import View, differences, read_view
-
 from segwire.embedded.kafka.server import EmbeddedKafka
 
 PREFIX = "bench-"
@@ -78,7 +77,7 @@ def _compare(options: argparse.Namespace, directory: Path, cluster: Cluster) -> 
         f"events, {load.users:,} users",
         flush=True,
     )
-    # The users' first messages and then as much again as half of what is measured is for warming up.
+    # The users' first messages, and half as many more as are measured, are for warming up.
     warm = load.users + load.extra // 3
     results: dict[str, list[Figures]] = {candidate.name: [] for candidate in candidates}
     views: dict[str, str] = {}

@@ -30,6 +30,7 @@ class Load(NamedTuple):
 
     @property
     def messages(self) -> int:
+        """How many messages in all."""
         return self.users + self.extra
 
 

@@ -19,7 +19,8 @@ Row = tuple[str, str]
 class Second(Serializer):
     """Writes the value of a (key, value) pair."""
 
-    def __call__(self, value: Row, ctx: object) -> bytes:
+    def __call__(self, value: Row, ctx: object) -> bytes:  # noqa: ARG002
+        """Return the bytes of the second."""
         return value[1].encode()
 
 

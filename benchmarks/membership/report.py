@@ -45,9 +45,9 @@ def render(results: Mapping[str, Rounds], first: str) -> str:
 
 def _cell(values: Sequence[float], form: str) -> str:
     if not any(values):
-        return "–"
+        return "-"
     middle, low, high = (format(value, form) for value in (median(values), min(values), max(values)))
-    return middle if len(values) == 1 else f"{middle} ({low}–{high})"
+    return middle if len(values) == 1 else f"{middle} ({low}-{high})"
 
 
 def _over(above: float, below: float) -> float:
