@@ -7,14 +7,18 @@ from typing import Any
 
 from ingest.problems import (
     BAD_ENCODING,
+    BAD_REQUEST,
     BAD_SIGNATURE,
     BAD_TOKEN,
+    HEAD_TOO_LARGE,
     INTERNAL_ERROR,
     MALFORMED_MESSAGE,
     MEDIA_TYPE,
     METHOD_NOT_ALLOWED,
     NO_DURABLE_STORE,
+    REQUEST_TIMEOUT,
     TOO_LARGE,
+    UNKNOWN_ROUTE,
     UNKNOWN_SOURCE,
     UNSUPPORTED_MEDIA_TYPE,
     Problem,
@@ -69,7 +73,8 @@ SCHEMAS: dict[str, Schema] = {
 }
 
 
-def _refused(*problems: Problem, headers: Schema | None = None) -> Schema:
+def refused(*problems: Problem, headers: Schema | None = None) -> Schema:
+    """Return what the document says of an answer that is one of `problems`."""
     return {
         "description": " ".join(f"`{problem.name}`: {problem.title} {problem.remedy}" for problem in problems),
         "headers": {"x-request-id": _REQUEST_ID, **(headers or {})},
@@ -97,7 +102,7 @@ OPERATION: Schema = {
     "tags": ["messages"],
     "parameters": [
         {**_parameter("source", "path", "The sending account, as configured under `sources`."), "required": True},
-        _parameter("x-request-id", "header", "Names the request; else a name is made.", maxLength=128),
+        _parameter("x-request-id", "header", "Names the request, where it is short and plain; else a name is made."),
         _parameter("traceparent", "header", "W3C trace context; it travels with the message."),
         _parameter("content-encoding", "header", "How the body is encoded.", enum=["gzip", "identity"]),
     ],
@@ -108,23 +113,66 @@ OPERATION: Schema = {
             "headers": {"x-request-id": _REQUEST_ID},
             "content": {"application/json": {"schema": {"type": "object", "maxProperties": 0}}},
         },
-        "400": _refused(MALFORMED_MESSAGE, BAD_ENCODING),
-        "401": _refused(
+        "400": refused(MALFORMED_MESSAGE, BAD_ENCODING, BAD_REQUEST),
+        "401": refused(
             BAD_SIGNATURE,
             BAD_TOKEN,
             headers={"www-authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}}},
         ),
-        "404": _refused(UNKNOWN_SOURCE),
-        "405": _refused(METHOD_NOT_ALLOWED, headers={"allow": {"schema": {"type": "string"}}}),
-        "413": _refused(TOO_LARGE),
-        "415": _refused(
+        "404": refused(UNKNOWN_SOURCE),
+        "405": refused(METHOD_NOT_ALLOWED, headers={"allow": {"schema": {"type": "string"}}}),
+        "408": refused(REQUEST_TIMEOUT),
+        "413": refused(TOO_LARGE),
+        "415": refused(
             UNSUPPORTED_MEDIA_TYPE,
             headers={
                 "accept": {"description": "The media type to send.", "schema": {"type": "string"}},
                 "accept-encoding": {"description": "The encoding to send.", "schema": {"type": "string"}},
             },
         ),
-        "500": _refused(INTERNAL_ERROR),
-        "503": _refused(NO_DURABLE_STORE),
+        "431": refused(HEAD_TOO_LARGE),
+        "500": refused(INTERNAL_ERROR),
+        "503": refused(NO_DURABLE_STORE),
     },
 }
+
+# What any route may answer, whatever is asked of it.
+EVERYWHERE: dict[str, Schema] = {
+    "400": refused(BAD_REQUEST),
+    **{status: OPERATION["responses"][status] for status in ("405", "408", "431", "500")},
+}
+
+PROBLEM_RESPONSES: dict[int | str, Schema] = {
+    200: {
+        "description": "What it means, and what to do.",
+        "headers": {"x-request-id": _REQUEST_ID},
+        "content": {
+            "application/json": {
+                "schema": _object(
+                    "One kind of refusal.",
+                    ["type", "title", "status", "remedy"],
+                    {
+                        "type": {"type": "string", "description": "The stable name, as a path of this server."},
+                        "title": {"type": "string"},
+                        "status": {"type": "integer"},
+                        "remedy": {"type": "string"},
+                    },
+                )
+            }
+        },
+    },
+    404: refused(UNKNOWN_ROUTE),
+}
+
+
+def complete(paths: Schema) -> None:
+    """Add to the routes of a framework's document what it does not know of them."""
+    for operation in (operation for path in paths.values() for operation in path.values()):
+        answers: Schema = operation["responses"]
+        # A wrong parameter is answered by the route itself.
+        answers.pop("422", None)
+        for status, answer in EVERYWHERE.items():
+            known = answers.setdefault(status, answer)
+            answers[status] = {**known, "content": {**answer["content"], **known["content"]}}
+        for answer in answers.values():
+            answer["headers"] = {**answer.get("headers", {}), "x-request-id": _REQUEST_ID}

@@ -39,6 +39,21 @@ BAD_ENCODING = Problem(
     "The body does not inflate.",
     "Send a whole gzip stream, or no Content-Encoding; the refused bytes are kept in the topic dead-letters.",
 )
+BAD_REQUEST = Problem(
+    "bad-request",
+    400,
+    "This is no HTTP/1.1 request.",
+    "Send HTTP/1.1 as RFC 9112 has it; a proxy in between may have changed it. Nothing of it is kept.",
+)
+REQUEST_TIMEOUT = Problem(
+    "request-timeout",
+    408,
+    "The request did not arrive in time.",
+    "Send each request whole and at once; ingest.limits says how long is waited.",
+)
+HEAD_TOO_LARGE = Problem(
+    "head-too-large", 431, "The request's head is too large.", "Send fewer or shorter headers, or raise ingest.limits."
+)
 BAD_SIGNATURE = Problem(
     "bad-signature",
     401,
@@ -83,14 +98,17 @@ PROBLEMS: Mapping[str, Problem] = {
     for problem in (
         MALFORMED_MESSAGE,
         BAD_ENCODING,
+        BAD_REQUEST,
         BAD_SIGNATURE,
         BAD_TOKEN,
         UNKNOWN_SOURCE,
         UNKNOWN_ROUTE,
         METHOD_NOT_ALLOWED,
+        REQUEST_TIMEOUT,
         TOO_LARGE,
         UNSUPPORTED_MEDIA_TYPE,
         INVALID_REQUEST,
+        HEAD_TOO_LARGE,
         INTERNAL_ERROR,
         NO_DURABLE_STORE,
     )

@@ -70,14 +70,12 @@ async def read_body(receive: Receive, max_body_bytes: int) -> bytes:
     message = await receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
-        parts = [body]
-        size_bytes = len(body)
-        while message.get("more_body") and size_bytes <= max_body_bytes:
+        # In one piece: many small ones would take many times their size.
+        gathered = bytearray(body)
+        while message.get("more_body") and len(gathered) <= max_body_bytes:
             message = await receive()
-            part = message.get("body", b"")
-            size_bytes += len(part)
-            parts.append(part)
-        body = b"".join(parts)
+            gathered += message.get("body", b"")
+        body = bytes(gathered)
     if message["type"] == "http.disconnect":
         raise ClientDisconnected
     if len(body) > max_body_bytes:

@@ -24,6 +24,7 @@ from ingest.problems import (
     METHOD_NOT_ALLOWED,
     PROBLEMS,
     UNKNOWN_ROUTE,
+    HeaderList,
     Problem,
     document,
     response,
@@ -52,7 +53,13 @@ def build_api(sources: Collection[SourceSettings], token_endpoint: TokenEndpoint
         },
     )
 
-    @api.get("/problems/{name}", tags=["problems"], summary="What a problem's type means")
+    @api.get(
+        "/problems/{name}",
+        tags=["problems"],
+        operation_id="describe_problem",
+        summary="What a problem's type means",
+        responses=contract.PROBLEM_RESPONSES,
+    )
     async def describe_problem(name: str) -> dict[str, str | int]:
         problem = PROBLEMS.get(name)
         if problem is None:
@@ -67,10 +74,11 @@ def build_api(sources: Collection[SourceSettings], token_endpoint: TokenEndpoint
 def _openapi(api: FastAPI, sources: Collection[SourceSettings]) -> dict[str, Any]:
     if api.openapi_schema is None:
         schema = get_openapi(title=api.title, version=api.version, description=_DESCRIPTION, routes=api.routes)
+        contract.complete(schema["paths"])
         operation = {**contract.OPERATION, "security": message_security(sources)}
         schema["paths"] = {contract.PATH: {"post": operation}, **schema["paths"]}
         components = schema.setdefault("components", {})
-        components.setdefault("schemas", {}).update(contract.SCHEMAS)
+        components["schemas"] = contract.SCHEMAS
         components["securitySchemes"] = security_schemes(sources)
         api.openapi_schema = schema
     return api.openapi_schema
@@ -86,20 +94,23 @@ class NamedAnswers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request_id = self._ids.of(dict(scope["headers"]))
+        headers = dict(scope["headers"])
+        request_id = self._ids.of(headers)
         scope.setdefault("state", {})["request_id"] = request_id
+        # Who asks before it sends may be answered before it has: then nobody knows what the next bytes are.
+        more = [(b"connection", b"close")] if b"expect" in headers else []
         try:
-            await self._app(scope, receive, _naming(send, request_id))
+            await self._app(scope, receive, _naming(send, [(b"x-request-id", request_id.encode()), *more]))
         except Exception:  # noqa: BLE001 - logged, and one request's failure must not be the connection's
             # The framework answers 500 first and raises then, for the server to log.
             _log.exception("request_failed", request_id=request_id)
 
 
-def _naming(send: Send, request_id: str) -> Callable[[Message], Awaitable[None]]:
+def _naming(send: Send, added: HeaderList) -> Callable[[Message], Awaitable[None]]:
     async def named(message: Message) -> None:
         if message["type"] == "http.response.start":
             kept = [(name, value) for name, value in message.get("headers", []) if name.lower() != b"x-request-id"]
-            message["headers"] = [*kept, (b"x-request-id", request_id.encode())]
+            message["headers"] = [*kept, *added]
         await send(message)
 
     return named

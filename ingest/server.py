@@ -1,23 +1,34 @@
 """The HTTP server: uvicorn on a socket of ours, stopped by our own signal."""
 
+import asyncio
 import contextlib
+import resource
 import socket
 from collections.abc import Callable, Iterator
 
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from ingest.connections import Connections
+from ingest.limits import Limits
 from ingest.protocol import Protocol
+from ingest.tls import Certificates, CertificateWatch
+from runtime.http_settings import LimitSettings
 from runtime.management import port_taken
 from runtime.service import StopSignal
 
 _BACKLOG = 2048
-# Longer than load balancers keep an idle connection (60 s): who closes first must not be us, mid-request.
-_KEEP_ALIVE_S = 75
+_HANDSHAKE_TIMEOUT_S = 5.0
+_TLS_CLOSE_TIMEOUT_S = 5.0
+# For Kafka, the spool, and connections that are being made or ended.
+_OTHER_FILES = 512
+
+_log = structlog.get_logger()
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a bound socket that does not listen yet; `port` 0 takes a free one.
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Return a bound socket that does not listen yet; `port` 0 takes a free one, `shared` lets workers bind it too.
 
     Raises:
         SegwireError: the address cannot be taken.
@@ -27,6 +38,8 @@ def bind(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listener.bind(address)
         except OSError:
             listener.close()
@@ -36,10 +49,38 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, *, secure: bool = False) -> str:
     """Return the address that a socket is bound to as a URL."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def connection_limits(settings: LimitSettings) -> Limits:
+    """Return what the configuration grants to connections."""
+    return Limits(
+        max_connections=settings.max_connections,
+        max_head_bytes=settings.max_head_bytes,
+        head_timeout_s=settings.head_timeout_ms / 1000,
+        body_timeout_s=settings.body_timeout_ms / 1000,
+        idle_timeout_s=settings.idle_timeout_ms / 1000,
+    )
+
+
+def allow_open_files(max_connections: int) -> None:
+    """Raise the process's limit on open files to what so many connections need, as far as it may."""
+    wanted = max_connections + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        _log.warning(
+            "few_open_files_allowed",
+            allowed=allowed,
+            remedy=f"ingest.limits.max_connections wants {wanted}: raise the limit (ulimit -n), or lower the setting",
+        )
 
 
 class Server(uvicorn.Server):
@@ -52,8 +93,14 @@ class Server(uvicorn.Server):
         drain_timeout_s: int,
         on_started: Callable[[], None],
         on_draining: Callable[[], None],
+        *,
+        limits: Limits | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
-        """Take the hooks: `on_started` runs when connections are answered, `on_draining` before they end."""
+        """Take the hooks: `on_started` runs when connections are answered, `on_draining` before they end.
+
+        Without `certificates` it speaks plain HTTP.
+        """
         super().__init__(
             uvicorn.Config(
                 app,
@@ -66,11 +113,13 @@ class Server(uvicorn.Server):
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                backlog=_BACKLOG,
-                timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=drain_timeout_s,
             )
         )
+        self._limits = limits or Limits()
+        self._certificates = certificates
+        self._watch = None if certificates is None else CertificateWatch(certificates)
+        self._connections: Connections | None = None
         self._stop = stop
         self._on_started = on_started
         self._on_draining = on_draining
@@ -82,7 +131,25 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen."""
-        await super().startup(sockets)
+        loop = asyncio.get_running_loop()
+        allow_open_files(self._limits.max_connections)
+        context = None if self._certificates is None else self._certificates.context
+        self._connections = connections = Connections(self._limits, loop.time)
+        self.servers = [
+            await loop.create_server(
+                lambda: Protocol(self.config, self.server_state, connections),
+                sock=listener,
+                ssl=context,
+                backlog=_BACKLOG,
+                ssl_handshake_timeout=None if context is None else _HANDSHAKE_TIMEOUT_S,
+                ssl_shutdown_timeout=None if context is None else _TLS_CLOSE_TIMEOUT_S,
+            )
+            for listener in sockets or []
+        ]
+        connections.start(loop)
+        if self._watch is not None:
+            self._watch.start()
+        self.started = True
         self._on_started()
 
     async def on_tick(self, counter: int) -> bool:
@@ -93,3 +160,7 @@ class Server(uvicorn.Server):
         """Stop listening, end idle connections, wait for the others up to the drain timeout."""
         self._on_draining()
         await super().shutdown(sockets)
+        if self._connections is not None:
+            self._connections.stop()
+        if self._watch is not None:
+            self._watch.stop()

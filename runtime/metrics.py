@@ -17,7 +17,7 @@ INGEST_DISCONNECTS = Counter("segwire_ingest_disconnects", "Senders that went aw
 INGEST_CONNECTIONS = Gauge("segwire_ingest_connections", "Open connections.")
 INGEST_CONNECTIONS_ENDED = Counter(
     "segwire_ingest_connections_ended",
-    "Connections ended by us, by reason: idle, head-timeout, body-timeout, answer-not-read, refused, made-room, no-place.",
+    "Connections ended by us: idle, head-timeout, body-timeout, answer-not-read, refused, made-room, no-place.",
     ["reason"],
 )
 INGEST_LOSS_RISK = Counter("segwire_ingest_loss_risk", "Authenticated messages answered 503: the sender may lose them.")

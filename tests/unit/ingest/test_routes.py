@@ -15,12 +15,14 @@ from runtime.clock import SystemClock
 from tests.support.asgi import JSON, ask_once
 
 REFUSED = {
-    "400": {"malformed-message", "bad-encoding"},
+    "400": {"malformed-message", "bad-encoding", "bad-request"},
     "401": {"bad-signature", "bad-token"},
     "404": {"unknown-source"},
     "405": {"method-not-allowed"},
+    "408": {"request-timeout"},
     "413": {"too-large"},
     "415": {"unsupported-media-type"},
+    "431": {"head-too-large"},
     "500": {"internal-error"},
     "503": {"no-durable-store"},
 }

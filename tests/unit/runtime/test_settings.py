@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from runtime.settings import IngestSettings, Settings, SourceSettings, is_loopback
+from runtime.http_settings import TlsSettings, is_loopback
+from runtime.settings import IngestSettings, Settings, SourceSettings
 
 
 def test_defaults_are_those_of_the_interfaces() -> None:
@@ -47,7 +48,21 @@ def test_a_source_without_authentication_is_refused_unless_that_is_said() -> Non
 def test_the_built_in_source_is_refused_on_an_address_that_others_reach(host: str) -> None:
     with pytest.raises(ValidationError, match=f"ingest.host: {host!r} is reachable from outside"):
         Settings(ingest=IngestSettings(host=host))
-    Settings(ingest=IngestSettings(host=host), sources={"adobe": SourceSettings(allow_unauthenticated=True)})
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "segwire.example"])
+def test_plain_http_is_refused_on_an_address_that_others_reach_unless_a_proxy_is_in_front(host: str) -> None:
+    sources = {"adobe": SourceSettings(allow_unauthenticated=True)}
+    with pytest.raises(ValidationError, match=f"ingest.host: {host!r} .*ingest.tls.*ingest.behind_proxy: true"):
+        Settings(ingest=IngestSettings(host=host), sources=sources)
+    Settings(ingest=IngestSettings(host=host, behind_proxy=True), sources=sources)
+    Settings(ingest=IngestSettings(host=host, tls=TlsSettings(cert_file="c", key_file="k")), sources=sources)
+
+
+@pytest.mark.parametrize("network", ["*", "10.0.0.1/8", "proxy.example", ""])
+def test_a_trusted_proxy_is_an_address_or_a_network(network: str) -> None:
+    with pytest.raises(ValidationError, match="give an address or a network"):
+        IngestSettings(trusted_proxies=[network])
 
 
 @pytest.mark.parametrize(
