@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import sys
 from pathlib import Path
 from typing import Any, get_args
@@ -23,6 +24,7 @@ from segwire.simulator.progress import Display
 from segwire.simulator.report import Verified, build_report, report_lines
 from segwire.simulator.tally import Tally
 from segwire.up.lock import UP_FILE, is_held
+from segwire.up.ports import local_url
 
 _EPILOG = """\b
 Examples:
@@ -35,6 +37,9 @@ _CONNECT_S = 3.0
 
 @click.command(epilog=_EPILOG, context_settings={"show_default": True})
 @click.option("--url", default=None, help="Where ingest listens.  [default: of the running up, else as configured]")
+@click.option(
+    "--ca-file", type=click.Path(path_type=Path), help="PEM: who vouches for an https URL.  [default: the system]"
+)
 @click.option("--source", default="dev", help="The sending account: POST /v1/aam/SOURCE.")
 @click.option("--users", type=click.IntRange(1, 10_000_000), default=1000, help="How many users there are.")
 @click.option("--segments", type=click.IntRange(1, 100_000), default=100, help="How many segments there are.")
@@ -58,6 +63,7 @@ _CONNECT_S = 3.0
 @data_dir_option
 def command(
     url: str | None,
+    ca_file: Path | None,
     source: str,
     client_id: str | None,
     connections: int,
@@ -78,14 +84,15 @@ def command(
     settings = read_settings(config, data_dir)
     url = url or _ingest_url(settings)
     endpoint = _endpoint(url, source)
-    authentication = sender_options({name: shape.pop(name) for name in NAMES}, url)
+    options = sender_options({name: shape.pop(name) for name in NAMES}, url)
+    options["tls"] = trusting(ca_file) if url.startswith("https:") else None
     kafka = _kafka(settings, bootstrap_servers) if verify else None
     if report is not None:
         _check_writable(report)
     plan = _plan(client_id, shape)
     model = Model()
     with Display(Console(stderr=True, highlight=False), SystemClock()) as display:
-        tally = _send(plan, endpoint, connections, authentication, model, display)
+        tally = _send(plan, endpoint, connections, options, model, display)
         if tally.acknowledged == 0:
             raise SegwireError(_nothing_acknowledged(endpoint, tally))
         verified = None if kafka is None else _verify(kafka, plan.client_id, model, settle, display)
@@ -95,6 +102,18 @@ def command(
     click.echo(json.dumps(result) if as_json else "\n".join(report_lines(result)))
     if verified is not None and verified.differences.total:
         sys.exit(1)
+
+
+def trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """Return what an https URL is opened with.
+
+    Raises:
+        ConfigurationError: the file cannot be used.
+    """
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"--ca-file: {str(ca_file)!r} cannot be used ({error}); name a PEM file") from None
 
 
 def _plan(client_id: str | None, shape: dict[str, Any]) -> SimulationPlan:
@@ -129,8 +148,7 @@ def _ingest_url(settings: Settings) -> str:
             pass  # It is starting or ending.
         else:
             return str(url)
-    host, port = settings.ingest.host, settings.ingest.port
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return local_url(settings.ingest.host, settings.ingest.port, secure=settings.ingest.tls is not None)
 
 
 def _kafka(settings: Settings, bootstrap_servers: str | None) -> KafkaSettings:
@@ -155,7 +173,7 @@ def _send(
     plan: SimulationPlan,
     endpoint: str,
     connections: int,
-    authentication: dict[str, Any],
+    options: dict[str, Any],
     model: Model,
     display: Display,
 ) -> Tally:
@@ -165,12 +183,12 @@ def _send(
     from segwire.simulator.sender import HttpSender, NoTokenError
 
     async def send() -> Tally:
-        await _require_receiver(endpoint)
+        await _require_receiver(endpoint, options["tls"])
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        async with HttpSender(endpoint, connections=connections, **authentication) as sender:
+        async with HttpSender(endpoint, connections=connections, **options) as sender:
             try:
                 await sender.require_token()
             except NoTokenError as error:
@@ -182,12 +200,18 @@ def _send(
     return uvloop.run(send())
 
 
-async def _require_receiver(endpoint: str) -> None:
+async def _require_receiver(endpoint: str, tls: ssl.SSLContext | None) -> None:
     parts = urlsplit(endpoint)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         async with asyncio.timeout(_CONNECT_S):
-            _, writer = await asyncio.open_connection(parts.hostname, port)
+            _, writer = await asyncio.open_connection(parts.hostname, port, ssl=tls)
+    except ssl.SSLError as error:
+        reason = getattr(error, "verify_message", "") or error.reason
+        raise SegwireError(
+            f"--url: {parts.scheme}://{parts.netloc} cannot be trusted ({reason}); "
+            "name the CA of its certificate by --ca-file"
+        ) from None
     except (OSError, TimeoutError) as error:
         reason = str(error) or f"no connection within {_CONNECT_S:g} s"
         raise SegwireError(

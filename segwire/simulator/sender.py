@@ -1,5 +1,6 @@
 """One attempt to deliver a body. Whoever runs a simulation brings the sender; tests bring one without sockets."""
 
+import ssl
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Protocol, Self
@@ -51,18 +52,20 @@ class HttpSender:
         connections: int,
         authenticate: Authenticate = no_authentication,
         tokens: TokenSource | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Prepare to send to `url`; nothing is opened yet."""
+        """Prepare to send to `url`; nothing is opened yet. `tls` says whom to trust, else the system does."""
         self._url = url
         self._connections = connections
         self._authenticate = authenticate
         self._tokens = tokens
+        self._tls = tls
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         """Open the session."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections),
+            connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._tls or True),
             timeout=aiohttp.ClientTimeout(total=ANSWER_DUE_S),
             headers={"Content-Type": "application/json", "User-Agent": "segwire-simulator"},
             skip_auto_headers=("Accept", "Accept-Encoding"),

@@ -119,17 +119,18 @@ def _holder(port: int) -> str:
         return ""
 
 
-def local_url(host: str, port: int) -> str:
+def local_url(host: str, port: int, *, secure: bool = False) -> str:
     """Return the URL at which this machine reaches what listens on `host`."""
     name = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{name}]:{port}" if ":" in name else f"{scheme}://{name}:{port}"
 
 
 def service_urls(settings: Settings) -> Mapping[str, str]:
     """Return the URLs of the ready file. Source: interfaces, *Command line*."""
     management = settings.management.host
     return {
-        "ingest": local_url(settings.ingest.host, settings.ingest.port),
+        "ingest": local_url(settings.ingest.host, settings.ingest.port, secure=settings.ingest.tls is not None),
         "ingest-management": local_url(management, settings.ingest.management_port),
         "fan-out-management": local_url(management, settings.fan_out.management_port),
         "membership-management": local_url(management, settings.membership.management_port),
