@@ -47,6 +47,9 @@ chaos: setup  ## 200 seeded runs with processes and brokers killed, frozen and c
 test: setup  ## Every test
 	$(BIN)/pytest
 
+soak: setup  ## Ingest through long outages and many kills, about half an hour
+	SOAK_OUTAGE_S=600 SOAK_KILLS=50 $(BIN)/pytest -s tests/integration/test_ingest_outage.py
+
 run: setup  ## The whole pipeline on this machine, with sample traffic
 	$(BIN)/segwire up --demo
 

@@ -2,32 +2,45 @@
 
 import asyncio
 import gc
+import signal
 import socket
 from pathlib import Path
 
 import structlog
 import uvloop
 from confluent_kafka import Producer
+from starlette.types import ASGIApp
 
 from ingest.admission import Limits
 from ingest.authentication.assembly import Authentication, assemble
 from ingest.hot_path import PREFIX, HotPath, Source
-from ingest.publisher import KafkaPublisher
-from ingest.readiness import Readiness, wait_for_topics
+from ingest.lifecycle import GracefulStop
+from ingest.local_store import LocalStore
+from ingest.probe import Probe
+from ingest.proxies import believing
+from ingest.publisher import DurablePublisher
+from ingest.readiness import Readiness
 from ingest.request import RequestIds
 from ingest.routes import Dispatcher, NamedAnswers, build_api
-from ingest.server import Server, bind, url_of
+from ingest.server import Server, bind, connection_limits, url_of
+from ingest.spool.layout import spool_parent, worker_name
+from ingest.spool.state import SpoolLimits
+from ingest.states import holding, publish_states
+from ingest.tls import Certificates
+from ingest.upkeep import Upkeep
 from runtime.clock import SystemClock
 from runtime.kafka.clients import Config, OnError, producer_config
 from runtime.logs import configure_logs
 from runtime.management import ManagementServer
 from runtime.secrets import SecretWatch
 from runtime.service import StopSignal, write_ready_file
-from runtime.settings import Settings
+from runtime.settings import Settings, SpoolSettings
 from schemas.topics import TopicNames
 
-# What is still unacknowledged after the drain was answered 503: it gets a last chance, no more.
-_FLUSH_S = 3.0
+# What is still unacknowledged after the drain then goes to the spool.
+_FLUSH_S = 2.0
+# Kafka is not needed, but where it is there the first message need not go over the spool.
+_FIRST_CONTACT_S = 2.0
 # Of unacknowledged records; senders have been told 503 for the older ones.
 _QUEUE_KBYTES_MAX = 256 << 10
 _RECORD_OVERHEAD_BYTES = 64 << 10
@@ -35,22 +48,37 @@ _RECORD_OVERHEAD_BYTES = 64 << 10
 _log = structlog.get_logger()
 
 
-def run(settings: Settings, ready_file: Path | None) -> None:
-    """Serve until SIGTERM or SIGINT, then drain and return. Blocks; main thread only.
+def check(settings: Settings) -> None:
+    """See that the configuration is whole, without starting anything.
 
     Raises:
         ConfigurationError: no Kafka is configured, or a secret cannot be read.
-        UnreachableKafkaError: no broker answered.
-        SegwireError: a port is taken, or the topics do not exist.
     """
-    configure_logs(settings.log, "ingest")
+    _producer_config(settings)
+    assemble(settings, SystemClock())
+
+
+def run(settings: Settings, ready_file: Path | None, worker: int = 0, workers: int = 1) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and return. Blocks; main thread only.
+
+    As one of several `workers` it shares the port with the others, and has the spool of its own number.
+
+    Raises:
+        ConfigurationError: no Kafka is configured, or a secret cannot be read.
+        SegwireError: a port is taken, or another process holds the spool.
+    """
+    configure_logs(settings.log, "ingest" if workers == 1 else f"ingest-{worker}")
     stop = StopSignal()
     stop.install()
+    if workers > 1:
+        # What a terminal sends goes to all of us: the parent passes it on, once.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     configuration = _producer_config(settings)
     authentication = assemble(settings, SystemClock())
+    certificates = None if settings.ingest.tls is None else Certificates(settings.ingest.tls)
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)
-    with bind(settings.ingest.host, settings.ingest.port) as listener:
+    with bind(settings.ingest.host, settings.ingest.port, shared=workers > 1) as listener:
         readiness = Readiness()
         management = ManagementServer(settings.management.host, settings.ingest.management_port, readiness.reason)
         management.start()
@@ -58,7 +86,17 @@ def run(settings: Settings, ready_file: Path | None) -> None:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(
                     _serve(
-                        settings, configuration, authentication, listener, management.url, readiness, stop, ready_file
+                        settings,
+                        configuration,
+                        authentication,
+                        certificates,
+                        listener,
+                        management.url,
+                        readiness,
+                        stop,
+                        ready_file,
+                        worker,
+                        workers,
                     )
                 )
         finally:
@@ -69,20 +107,36 @@ async def _serve(
     settings: Settings,
     configuration: Config,
     authentication: Authentication,
+    certificates: Certificates | None,
     listener: socket.socket,
     management_url: str,
     readiness: Readiness,
     stop: StopSignal,
     ready_file: Path | None,
+    worker: int,
+    workers: int,
 ) -> None:
-    publisher = KafkaPublisher(
-        lambda on_error: _producer(configuration, on_error), Limits(settings.ingest.ack_timeout_ms), SystemClock()
+    clock = SystemClock()
+    ingest, names = settings.ingest, TopicNames(settings.kafka.topic_prefix)
+    spools = spool_parent(Path(settings.data_dir))
+    store = LocalStore(spools / worker_name(worker), _spool_limits(ingest.spool), clock)
+    await store.open()
+    publisher = DurablePublisher(
+        lambda on_error: _producer(configuration, on_error),
+        store,
+        Limits(ingest.ack_wait_ms, ingest.ack_timeout_ms),
+        clock,
+        queue_bytes_max=_QUEUE_KBYTES_MAX << 10,
     )
-    url = url_of(listener)
+    publish_states(lambda: holding(readiness, publisher.circuit.state, store.level()))
+    probe = Probe(publisher.client, publisher, (names.aam_posts, names.dead_letters), clock)
+    upkeep = Upkeep(ingest, store, publisher, probe, clock, adopts_from=spools if worker == 0 else None,
+                    except_for=[worker_name(number) for number in range(workers)])  # fmt: skip
+    url = url_of(listener, secure=certificates is not None)
 
     def on_started() -> None:
         _tune_collector()
-        readiness.serving(publisher.not_ready)
+        readiness.serving(store.trouble)
         _log.info("ingest_ready", url=url, management=management_url)
         if ready_file is not None:
             urls = {"ingest": url, "ingest-management": management_url}
@@ -95,18 +149,30 @@ async def _serve(
     watch = SecretWatch(authentication.secrets)
     watch.start(asyncio.get_running_loop().call_soon_threadsafe)
     app = _build(settings, authentication, publisher)
-    server = Server(app, stop, settings.ingest.drain_timeout_ms // 1000, on_started, on_draining)
+    graceful = GracefulStop(stop, ingest.drain_grace_ms / 1000, clock, on_draining)
+    server = Server(
+        app,
+        graceful,
+        ingest.drain_timeout_ms // 1000,
+        on_started,
+        readiness.draining,
+        limits=connection_limits(ingest.limits),
+        certificates=certificates,
+    )
     try:
-        if await asyncio.to_thread(wait_for_topics, publisher, settings.kafka, stop, SystemClock()):
-            await server.serve(sockets=[listener])
+        await probe.first_contact(_FIRST_CONTACT_S)
+        upkeep.start()
+        await server.serve(sockets=[listener])
     finally:
         readiness.draining()
         watch.stop()
-        given_up = publisher.close(_FLUSH_S)
-        _log.info("ingest_stopped", unacknowledged_records=given_up)
+        await upkeep.stop()
+        left = await publisher.close(_FLUSH_S)
+        await store.close()
+        _log.info("ingest_stopped", unacknowledged_records=left)
 
 
-def _build(settings: Settings, authentication: Authentication, publisher: KafkaPublisher) -> Dispatcher:
+def _build(settings: Settings, authentication: Authentication, publisher: DurablePublisher) -> ASGIApp:
     ids = RequestIds()
     configured = settings.effective_sources()
     sources = {
@@ -115,7 +181,11 @@ def _build(settings: Settings, authentication: Authentication, publisher: KafkaP
     }
     hot_path = HotPath(sources, publisher, TopicNames(settings.kafka.topic_prefix), SystemClock(), ids)
     api = build_api(configured.values(), authentication.token_endpoint)
-    return Dispatcher(PREFIX, hot_path, NamedAnswers(api, ids), ids)
+    return believing(Dispatcher(PREFIX, hot_path, NamedAnswers(api, ids), ids), settings.ingest.trusted_proxies)
+
+
+def _spool_limits(spool: SpoolSettings) -> SpoolLimits:
+    return SpoolLimits(bytes_max=spool.max_bytes, segment_bytes=spool.segment_bytes)
 
 
 def _producer_config(settings: Settings) -> Config:

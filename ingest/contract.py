@@ -98,7 +98,8 @@ def _parameter(name: str, where: str, description: str, **more: Any) -> Schema:
 OPERATION: Schema = {
     "operationId": "post_message",
     "summary": "Send one message",
-    "description": "Answered 200 when all in-sync replicas have the bytes. Repeats are harmless. Never throttled.",
+    "description": "Answered 200 when all in-sync replicas have the bytes, or the disk of the endpoint has them synced, "
+    "whence they reach Kafka. Repeats are harmless. Never throttled.",
     "tags": ["messages"],
     "parameters": [
         {**_parameter("source", "path", "The sending account, as configured under `sources`."), "required": True},

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from ingest.admission import Verdict
 from ingest.authentication.authenticator import Authenticator
+from ingest.client import Record
 from ingest.problems import (
     BAD_ENCODING,
     MALFORMED_MESSAGE,
@@ -22,7 +23,8 @@ from ingest.problems import (
     Refusal,
     response,
 )
-from ingest.publisher import Publisher, Record
+from ingest.publisher import Publisher
+from ingest.refusal_log import RefusalLog
 from ingest.request import ClientDisconnected, Head, RequestIds, check_head, read_body, traceparent
 from runtime.clock import Clock
 from runtime.metrics import (
@@ -69,6 +71,7 @@ class HotPath:
         self._topics = topics
         self._clock = clock
         self._ids = ids
+        self._refusals = RefusalLog(clock)
         self._encoded = {name: name.encode() for name in sources}
         # Looked up once: finding a labelled child costs more than counting.
         self._accepted = {name: INGEST_ANSWERS.labels(name, "200", "") for name in sources}
@@ -80,6 +83,7 @@ class HotPath:
         request_id = self._ids.of(headers)
         name = scope["path"][len(PREFIX) :]
         source = self._sources.get(name)
+        body: bytes | None = None
         try:
             if source is None:
                 raise _unknown_source(name)
@@ -95,6 +99,10 @@ class HotPath:
             INGEST_ANSWERS.labels(
                 "unknown" if source is None else source.name, str(refusal.problem.status), refusal.problem.name
             ).inc()
+            self._refusals.tell(refusal.problem.name, source.name if source else None, request_id, scope.get("client"))
+            if body is None and b"expect" in headers:
+                # Whether the body still comes is the sender's choice: the next bytes may be it, or another request.
+                refusal.headers.append((b"connection", b"close"))
             await _refuse(refusal, request_id, receive, send)
         except ClientDisconnected:
             INGEST_DISCONNECTS.inc()
@@ -184,7 +192,7 @@ def _not_stored(verdict: Verdict) -> Refusal:
             TOO_LARGE, "Kafka refuses a record of this size: send fewer users, or raise the topic's max.message.bytes"
         )
     INGEST_LOSS_RISK.inc()
-    return Refusal(NO_DURABLE_STORE, f"Kafka did not acknowledge the message in time. {NO_DURABLE_STORE.remedy}")
+    return Refusal(NO_DURABLE_STORE, f"Neither Kafka nor the spool took it in time. {NO_DURABLE_STORE.remedy}")
 
 
 async def _refuse(refusal: Refusal, request_id: str, receive: Receive, send: Send) -> None:

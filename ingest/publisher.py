@@ -1,215 +1,308 @@
-"""Hands records to Kafka and tells, within a deadline, whether they are durable."""
+"""The way into a durable store: Kafka, else the spool, within a deadline. The shell around `decide` and `after`.
+
+Source: the design, *Ingest: when is 200 said*. Everything here runs on one event loop.
+"""
 
 import asyncio
-import threading
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError
 
-from ingest.admission import AckState, Limits, Verdict, decide
+from ingest.admission import AckState, Limits, SpoolStep, Step, Verdict, decide
+from ingest.circuit import Circuit, CircuitLimits, Event, KafkaState, after
+from ingest.client import KafkaClient, MakeProducer, Outcome, Record, state_of
+from ingest.local_store import LocalStore
+from ingest.spool.record import Position, Spooled
+from ingest.spool.spool import Spool
 from runtime.clock import Clock
-from runtime.kafka.clients import OnError, log_error
-from runtime.metrics import INGEST_IN_FLIGHT
-from schemas.headers import Headers
+from runtime.metrics import INGEST_IN_FLIGHT, INGEST_LATE_ACKS, INGEST_SPOOLED, INGEST_STATE_CHANGES
+from schemas import headers as record_headers
 
-MakeProducer = Callable[[OnError], Producer]
-
-_POLL_S = 0.1
 _SWEEP_S = 0.02
-_PROBE_S = 1.0
-# "No connection", in librdkafka's words: before the first contact the start itself tells it.
-_UNREACHABLE_CODES = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - no other name
-# The size of a whole batch, or of one record, is above what the topic or the client takes.
-_SIZE_CODES = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE, KafkaError.RECORD_LIST_TOO_LARGE})
+# Half of librdkafka's own bound of records; the bound of bytes is given.
+_CROWDED_RECORDS = 50_000
 
 _log = structlog.get_logger()
 
-
-class Record(msgspec.Struct, frozen=True, gc=False):
-    """What is to be stored; it has no key."""
-
-    topic: str
-    value: bytes
-    headers: Headers
+Verdicts = asyncio.Future[Verdict]
 
 
 class Publisher(Protocol):
     """A way into a durable store."""
 
     def publish(self, record: Record) -> Awaitable[Verdict]:
-        """Store a record; the verdict is any but WAIT, within the deadline, and never an exception."""
-
-    def not_ready(self) -> str | None:
-        """Return why nothing can be stored now, None where it can."""
+        """Store a record; there is a verdict within the deadline, and never an exception."""
 
 
-Verdicts = asyncio.Future[Verdict]
+class Message(msgspec.Struct, gc=False, eq=False):
+    """One record on its way; of a replayed one `home` is the spool that it came from."""
+
+    record: Record
+    future: Verdicts
+    since_s: float
+    ack: AckState = AckState.NOT_SENT
+    spool: SpoolStep = SpoolStep.NOT_TRIED
+    position: Position | None = None
+    home: Spool | None = None
 
 
-class KafkaPublisher:
-    """An idempotent producer: acknowledgements come in bulk from a polling thread to the event loop.
+class DurablePublisher:
+    """Kafka first, the spool else; what the circuit says of Kafka decides which.
 
-    Everything but `not_ready`, `topics` and the two callbacks of librdkafka runs on the event loop. A record whose
-    sender was told 503 stays in the producer's queue: should Kafka take it later, it is not lost after all.
+    A record whose sender was told 503 stays in the producer's queue: should Kafka take it later, it is not lost after
+    all. What both stores have is marked done in the spool when Kafka acknowledges it, however late.
     """
 
-    def __init__(self, make_producer: MakeProducer, limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self,
+        make_producer: MakeProducer,
+        store: LocalStore,
+        limits: Limits,
+        clock: Clock,
+        *,
+        queue_bytes_max: int,
+        circuit_limits: CircuitLimits | None = None,
+    ) -> None:
         """Make the producer; it connects by itself. Call it on the running event loop."""
+        self.circuit = Circuit()
         self._loop = asyncio.get_running_loop()
+        self._store = store
         self._limits = limits
+        self._circuit_limits = circuit_limits or CircuitLimits(silence_ms=limits.ack_wait_ms)
         self._clock = clock
-        self._acknowledged: list[tuple[Verdicts, KafkaError | None]] = []
-        self._pending: deque[tuple[Verdicts, float]] = deque()
-        self._without_room: deque[tuple[Verdicts, Record]] = deque()
+        self._crowded_bytes = queue_bytes_max // 2
+        self._in_time: deque[Message] = deque()
+        self._troubled: list[Message] = []
+        self._late: set[Position] = set()
+        self._passed_over: set[Position] = set()
         self._sweeping = False
         self._in_flight = 0
-        self._trouble: str | None = None
-        self._fatal: str | None = None
-        self._connected = False
-        self._reported: set[int] = set()
-        self._stopping = False
-        self._producer = make_producer(self._on_error)
-        self._produce = self._producer.produce
+        self._in_flight_bytes = 0
+        self.last_live_s = 0.0
+        self._closing = False
+        self._rescued: list[asyncio.Future[Position]] = []
         INGEST_IN_FLIGHT.set_function(lambda: self._in_flight)
-        self._thread = threading.Thread(target=self._poll, name="acknowledgements", daemon=True)
-        self._thread.start()
+        self.client = KafkaClient(make_producer, self)
+
+    @property
+    def in_flight(self) -> int:
+        """How many records the producer has that are not acknowledged."""
+        return self._in_flight
 
     def publish(self, record: Record) -> Verdicts:
-        """Hand a record to the producer; the future has its verdict within `ack_timeout_ms`."""
+        """Store a record; the future has its verdict within `ack_timeout_ms`."""
+        now_s = self._clock.monotonic_s()
+        self.last_live_s = now_s
         future: Verdicts = self._loop.create_future()
-        self._pending.append((future, self._clock.monotonic_s()))
-        if not self._hand_over(future, record):
-            self._without_room.append((future, record))
+        message = Message(record, future, now_s)
+        # What `decide` says of nearly every message, without asking it.
+        if self.circuit.state is KafkaState.OK and self._produce(message) is AckState.PENDING:
+            self._in_time.append(message)
+        else:
+            self._advance(message, now_s)
+            if not future.done():
+                self._troubled.append(message)
         if not self._sweeping:
             self._sweeping = True
             self._loop.call_later(_SWEEP_S, self._sweep)
         return future
 
-    def not_ready(self) -> str | None:
-        """Return why nothing can be stored now; where the last thing heard was trouble, ask the cluster again.
+    def replay(self, spooled: Spooled, spool: Spool) -> Verdicts | None:
+        """Hand a spooled record to Kafka; None where Kafka has it in hand already.
 
-        Blocks up to a second; for any thread but the event loop's.
+        The verdict is NO_DURABLE_STORE where Kafka did not take it; it has all the time that the producer gives it.
         """
-        if self._fatal is not None:
-            return self._fatal
-        if self._trouble is not None and self.topics(_PROBE_S) is not None:
-            self._recovered()
-        return self._trouble
-
-    def topics(self, timeout_s: float) -> set[str] | None:
-        """Return the names of the cluster's topics, None where no broker answers. Blocks."""
-        try:
-            names = set(self._producer.list_topics(timeout=timeout_s).topics)
-        except KafkaException:
+        if spool is self._store.spool and spooled.position in self._late:
+            self._passed_over.add(spooled.position)
             return None
-        self._connected = True
-        return names
+        kept = spooled.record
+        record = Record(kept.topic, kept.body, kept.headers)
+        message = Message(record, self._loop.create_future(), self._clock.monotonic_s(), spool=SpoolStep.STORED,
+                          position=spooled.position, home=spool)  # fmt: skip
+        ack = self._produce(message)
+        if ack is not AckState.PENDING:
+            self._end_replay(message)
+        return message.future
 
-    def close(self, timeout_s: float) -> int:
-        """Wait for what Kafka has not acknowledged yet; return how many records are given up. Blocks."""
-        self._stopping = True
-        self._thread.join()
-        left: int = self._producer.flush(timeout_s)
-        if left:
-            self._producer.purge()
-            self._producer.flush(_POLL_S)
-        return left
+    def takes_replays(self) -> bool:
+        """Tell whether Kafka is relied upon, and not busy enough with live messages."""
+        return self.circuit.state is KafkaState.OK and self._in_flight_bytes <= self._crowded_bytes
 
-    def _hand_over(self, future: Verdicts, record: Record) -> bool:
-        """Give a record to the producer; return whether it had room."""
-        try:
-            self._produce(
-                record.topic,
-                record.value,
-                headers=record.headers,  # type: ignore[arg-type] # a list is what it wants
-                on_delivery=partial(self._on_delivery, future),
-            )
-        except BufferError:
-            return False
-        except KafkaException as error:
-            self._settle(future, _state(error.args[0]), 0)
-            return True
-        self._in_flight += 1
-        return True
+    def replay_overdue(self) -> None:
+        """Take that Kafka did not acknowledge a replay in time."""
+        self.observe(Event.TIMED_OUT, f"Kafka did not acknowledge a replay within {self._limits.ack_wait_ms} ms")
 
-    def _poll(self) -> None:
-        """Serve librdkafka's callbacks; one wake-up of the event loop for all that came together."""
-        poll = self._producer.poll
-        while not self._stopping:
-            poll(_POLL_S)
-            if self._acknowledged:
-                batch, self._acknowledged = self._acknowledged, []
-                self._loop.call_soon_threadsafe(self._resolve, batch)
+    def observe(self, event: Event, reason: str | None = None) -> None:
+        """Take what was heard of Kafka."""
+        before = self.circuit
+        self.circuit = after(before, event, self._clock.monotonic_s(), self._circuit_limits, reason)
+        if self.circuit.state is before.state:
+            return
+        INGEST_STATE_CHANGES.labels(self.circuit.state.value).inc()
+        if self.circuit.state is KafkaState.OK:
+            self.client.all_is_well()
+            _log.info("kafka_relied_upon")
+            return
+        _log.warning("kafka_not_relied_upon", state=self.circuit.state.value, reason=self.circuit.reason)
+        # Those that wait for an acknowledgement need not wait any longer.
+        self._troubled.extend(self._in_time)
+        self._in_time.clear()
 
-    def _on_delivery(self, future: Verdicts, error: KafkaError | None, _message: Any) -> None:
-        self._acknowledged.append((future, error))
+    def tick(self) -> None:
+        """Let time go by for the circuit."""
+        if self.circuit.state is KafkaState.SLOW:
+            self.observe(Event.PASSED_WAITING if self._in_flight else Event.PASSED)
 
-    def _on_error(self, error: KafkaError) -> None:
-        code = error.code()
-        # It tells the same each second of an outage: once is enough, until all is well again.
-        if code not in self._reported and (self._connected or code not in _UNREACHABLE_CODES):
-            self._reported.add(code)
-            log_error(error)
-        if error.fatal():
-            self._fatal = f"the Kafka client failed for good ({error.str()}): restart this service"
-        elif code == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - no other name
-            self._trouble = "no Kafka broker can be reached; see kafka.bootstrap_servers"
+    async def close(self, flush_s: float) -> int:
+        """Give Kafka `flush_s` for what it has not acknowledged; what is left then goes to the spool, durably.
 
-    def _recovered(self) -> None:
-        _log.info("kafka_recovered")
-        self._trouble = None
-        self._reported.clear()
+        Return how many records no store has; their senders were told.
+        """
+        end_s = self._clock.monotonic_s() + flush_s
+        while self._in_flight and self.circuit.state is not KafkaState.DOWN and self._clock.monotonic_s() < end_s:
+            await asyncio.sleep(_SWEEP_S)
+            self.tick()
+        self._closing = True
+        if self._in_flight:
+            await asyncio.to_thread(self.client.give_up)
+            end_s = self._clock.monotonic_s() + 1
+            while self._in_flight and self._clock.monotonic_s() < end_s:  # noqa: ASYNC110 - a thread tells
+                await asyncio.sleep(_SWEEP_S)
+        results = await asyncio.gather(*self._rescued, return_exceptions=True)
+        await asyncio.to_thread(self.client.stop)
+        return self._in_flight + sum(isinstance(result, BaseException) for result in results)
 
-    def _resolve(self, batch: list[tuple[Verdicts, KafkaError | None]]) -> None:
-        self._in_flight -= len(batch)
-        for future, error in batch:
+    def on_client_error(self, reason: str) -> None:
+        """Take that the producer reaches nobody, or failed for good."""
+        self.observe(Event.FAILED, reason)
+
+    def on_outcomes(self, outcomes: list[Outcome]) -> None:
+        """Take what became of records."""
+        self._in_flight -= len(outcomes)
+        acknowledged = False
+        refused: KafkaError | None = None
+        for message, error in outcomes:
+            self._in_flight_bytes -= len(message.record.value)
             if error is None:
-                if self._trouble is not None:
-                    self._recovered()
-                self._settle(future, AckState.ACKNOWLEDGED, 0)
+                acknowledged = True
+                message.ack = AckState.ACKNOWLEDGED
+                if not message.future.done():
+                    message.future.set_result(Verdict.DURABLE)
+                if message.position is not None:
+                    self._done(message, message.position)
             else:
-                self._settle(future, _state(error), 0)
+                refused = error
+                self._on_failure(message, error)
+        if refused is not None and not self._closing:
+            _log.warning("records_not_delivered", code=refused.name(), detail=refused.str())
+        if acknowledged and (self.circuit.state is not KafkaState.OK or self.circuit.timeouts):
+            self.observe(Event.ACKNOWLEDGED)
 
-    def _settle(self, future: Verdicts, state: AckState, elapsed_ms: float) -> None:
-        """Give the sender its verdict, where there is one and it still waits."""
-        # Answered before, or cancelled in the drain: a late acknowledgement changes nothing.
-        if not future.done():
-            verdict = decide(state, elapsed_ms, self._limits)
-            if verdict is not Verdict.WAIT:
-                future.set_result(verdict)
+    def _produce(self, message: Message) -> AckState:
+        message.ack = ack = self.client.send(message.record, message)
+        if ack is AckState.PENDING:
+            self._in_flight += 1
+            self._in_flight_bytes += len(message.record.value)
+            if self._in_flight_bytes > self._crowded_bytes or self._in_flight > _CROWDED_RECORDS:
+                self.observe(Event.CROWDED, "Kafka acknowledges slower than messages come")
+        elif ack is AckState.QUEUE_FULL:
+            self.observe(Event.CROWDED, "the Kafka producer's queue is full")
+        return ack
+
+    def _advance(self, message: Message, now_s: float) -> None:
+        """Do what is next for a message that nobody answered yet."""
+        elapsed_ms = (now_s - message.since_s) * 1000
+        step = decide(self.circuit.state, message.ack, message.spool, elapsed_ms, self._limits)
+        if step is Step.PRODUCE:
+            self._produce(message)
+            step = decide(self.circuit.state, message.ack, message.spool, elapsed_ms, self._limits)
+        if step is Step.SPOOL:
+            self._spool(message)
+        elif isinstance(step, Verdict) and not message.future.done():
+            message.future.set_result(step)
+
+    def _spool(self, message: Message) -> None:
+        INGEST_SPOOLED.labels(_source(message.record), self.circuit.state.value).inc()
+        message.spool = SpoolStep.WRITING
+        self._store.append(message.record).add_done_callback(partial(self._on_spooled, message))
+
+    def _on_spooled(self, message: Message, appended: asyncio.Future[Position]) -> None:
+        if appended.cancelled() or appended.exception() is not None:
+            message.spool = SpoolStep.REFUSED
+            if not message.future.done():
+                self._advance(message, self._clock.monotonic_s())
+            return
+        message.spool, message.position = SpoolStep.STORED, appended.result()
+        if not message.future.done():
+            message.future.set_result(Verdict.DURABLE)
+        if message.ack is AckState.ACKNOWLEDGED:
+            self._done(message, message.position)
+        elif message.ack is AckState.PENDING:
+            self._late.add(message.position)
+
+    def _done(self, message: Message, position: Position) -> None:
+        spool = message.home or self._store.spool
+        if message.home is None:
+            INGEST_LATE_ACKS.inc()
+            self._late.discard(position)
+            self._passed_over.discard(position)
+        if spool is not None:
+            spool.mark_done(position)
+
+    def _on_failure(self, message: Message, error: KafkaError) -> None:
+        message.ack = state_of(error)
+        if message.ack is AckState.FAILED and not self._closing:
+            self.observe(Event.FAILED, f"Kafka refused a record ({error.str()}); see segwire doctor")
+        if message.home is not None:
+            self._end_replay(message)
+        elif message.position is not None:
+            self._late.discard(message.position)
+            if message.position in self._passed_over and self._store.spool is not None:
+                self._passed_over.discard(message.position)
+                self._store.spool.give_back([message.position])
+        elif self._closing and message.spool is not SpoolStep.WRITING:
+            message.spool = SpoolStep.WRITING
+            self._rescued.append(self._store.append(message.record))
+        elif not message.future.done():
+            self._advance(message, self._clock.monotonic_s())
+
+    def _end_replay(self, message: Message) -> None:
+        is_oversized = message.ack is AckState.OVERSIZED
+        if not message.future.done():
+            message.future.set_result(Verdict.TOO_LARGE if is_oversized else Verdict.NO_DURABLE_STORE)
 
     def _sweep(self) -> None:
-        """Give room to those who found none, and up on those who waited too long."""
-        without_room = self._without_room
-        while without_room and (without_room[0][0].done() or self._hand_over(*without_room[0])):
-            without_room.popleft()
+        """Go on with those who have waited long enough."""
+        now_s = self._clock.monotonic_s()
         # All wait equally long, so the first that may still wait is the last to look at.
-        pending = self._pending
-        while pending and self._is_over(*pending[0]):
-            pending.popleft()
-        self._sweeping = bool(pending)
-        if pending:
+        in_time = self._in_time
+        overdue_s = now_s - self._limits.ack_wait_ms / 1000
+        timed_out = 0
+        while in_time and (in_time[0].future.done() or in_time[0].since_s <= overdue_s):
+            message = in_time.popleft()
+            if not message.future.done():
+                timed_out += 1
+                self._troubled.append(message)
+        for _ in range(timed_out):
+            self.observe(Event.TIMED_OUT, f"Kafka did not acknowledge within {self._limits.ack_wait_ms} ms")
+        if self._troubled:
+            waiting = [message for message in self._troubled if not message.future.done()]
+            self._troubled = []
+            for message in waiting:
+                self._advance(message, now_s)
+            self._troubled += [message for message in waiting if not message.future.done()]
+        self._sweeping = bool(self._in_time or self._troubled)
+        if self._sweeping:
             self._loop.call_later(_SWEEP_S, self._sweep)
 
-    def _is_over(self, future: Verdicts, since_s: float) -> bool:
-        """End a wait that has been too long; return whether nobody waits any more."""
-        if future.done():
-            return True
-        self._settle(future, AckState.PENDING, (self._clock.monotonic_s() - since_s) * 1000)
-        if future.done():
-            if self._trouble is None:
-                _log.warning("kafka_does_not_acknowledge", timeout_ms=self._limits.ack_timeout_ms)
-            self._trouble = f"Kafka did not acknowledge within {self._limits.ack_timeout_ms} ms"
-        return future.done()
 
-
-def _state(error: KafkaError) -> AckState:
-    if error.code() in _SIZE_CODES:
-        return AckState.OVERSIZED
-    _log.warning("record_not_delivered", code=error.name(), detail=error.str())
-    return AckState.FAILED
+def _source(record: Record) -> str:
+    for name, value in record.headers:
+        if name == record_headers.SOURCE:
+            return value.decode()
+    return "unknown"

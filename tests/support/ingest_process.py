@@ -114,13 +114,18 @@ def with_topics(bootstrap_servers: str, topic_prefix: str) -> KafkaSettings:
 
 @contextmanager
 def running_ingest(
-    kafka: KafkaSettings, directory: Path, arguments: Sequence[str] = (), **variables: str
+    kafka: KafkaSettings,
+    directory: Path,
+    arguments: Sequence[str] = (),
+    wrapper: Sequence[str] = (),
+    **variables: str,
 ) -> Iterator[IngestProcess]:
-    """Start the endpoint in a directory, wait until it is ready, and end it."""
+    """Start the endpoint in a directory, wait until it is ready, and end it; `wrapper` is a command that becomes it."""
     ready, log = directory / "ready.json", directory / "ingest.log"
+    ready.unlink(missing_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command_line("--ready-file", str(ready), *arguments),
+            [*wrapper, *command_line("--data-dir", str(directory / "data"), "--ready-file", str(ready), *arguments)],
             env=environment(kafka, **variables),
             stdout=output,
             stderr=subprocess.STDOUT,

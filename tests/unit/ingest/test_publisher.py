@@ -1,264 +1,292 @@
 import asyncio
-import threading
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException
 
 from ingest.admission import Limits, Verdict
-from ingest.publisher import KafkaPublisher, Record
-from runtime.kafka.clients import OnError
-
-OnDelivery = Callable[[KafkaError | None, None], None]
+from ingest.circuit import Event, KafkaState
+from ingest.client import Record
+from ingest.local_store import LocalStore
+from ingest.publisher import DurablePublisher
+from ingest.spool.record import Position, Spooled, SpoolRecord
+from ingest.spool.spool import Spool
+from tests.support.producer import Factory, FakeProducer, FakeSpool, HandClock, until
 
 RECORD = Record("aam-posts", b"{}", [("segwire-source", b"dev")])
-TIMEOUT_MS = 100
+SPOOLED = Spooled(Position(7, 0, 10), SpoolRecord(1, "r-1", "dev", "aam-posts", [("segwire-source", b"dev")], b"{}"))
+LIMITS = Limits(ack_wait_ms=100, ack_timeout_ms=300)
 
 
-class HandClock:
-    """Stands still until it is told."""
+class Stage:
+    """A publisher that relies on Kafka, and what is around it."""
 
     def __init__(self) -> None:
-        self.now_s = 100.0
+        self.clock = HandClock()
+        self.factory = Factory()
+        self.spool = FakeSpool()
+        self.publisher = DurablePublisher(
+            self.factory, cast("LocalStore", self.spool), LIMITS, self.clock, queue_bytes_max=1000
+        )
+        self.publisher.observe(Event.PROBED)
 
-    def now_ms(self) -> int:
-        return int(self.now_s * 1000)
+    @property
+    def producer(self) -> FakeProducer:
+        return self.factory.made[-1]
 
-    def monotonic_s(self) -> float:
-        return self.now_s
+    @property
+    def state(self) -> KafkaState:
+        return self.publisher.circuit.state
 
+    def replay(self, spooled: Spooled = SPOOLED) -> asyncio.Future[Verdict] | None:
+        return self.publisher.replay(spooled, cast("Spool", self.spool))
 
-class FakeProducer:
-    """Keeps what it is given; acknowledges when told, in the thread that polls."""
-
-    def __init__(self, on_error: OnError) -> None:
-        self.on_error = on_error
-        self.produced: list[tuple[str, bytes, object]] = []
-        self.waiting: list[OnDelivery] = []
-        self.refusals: list[Exception] = []
-        self.brokers = True
-        self._events: list[Callable[[], None]] = []
-        self._something = threading.Event()
-
-    def produce(self, topic: str, value: bytes, *, headers: object, on_delivery: OnDelivery) -> None:
-        if self.refusals:
-            raise self.refusals.pop(0)
-        self.produced.append((topic, value, headers))
-        self.waiting.append(on_delivery)
-
-    def acknowledge(self, error: KafkaError | None = None) -> None:
-        waiting, self.waiting = self.waiting, []
-        self.report(lambda: [on_delivery(error, None) for on_delivery in waiting])
-
-    def report(self, event: Callable[[], Any]) -> None:
-        self._events.append(event)
-        self._something.set()
-
-    def poll(self, timeout_s: float) -> int:
-        self._something.wait(timeout_s)
-        self._something.clear()
-        events, self._events = self._events, []
-        for event in events:
-            event()
-        return len(events)
-
-    def flush(self, *_: float) -> int:
-        return len(self.waiting)
-
-    def purge(self) -> None:
-        self.waiting.clear()
-
-    def list_topics(self, **_: float) -> Any:
-        if not self.brokers:
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
-        return type("Metadata", (), {"topics": {"aam-posts": None}})
+    async def acknowledged(self, error: KafkaError | None = None) -> None:
+        """Acknowledge all, and wait until it is heard."""
+        in_flight = self.publisher.in_flight - len(self.producer.waiting)
+        self.producer.acknowledge(error)
+        await until(lambda: self.publisher.in_flight == in_flight)
 
 
-Scenario = Callable[[KafkaPublisher, FakeProducer, HandClock], Coroutine[Any, Any, None]]
-
-
-def play(scenario: Scenario) -> None:
+def play(scenario: Callable[[Stage], Coroutine[Any, Any, None]]) -> None:
     async def main() -> None:
-        producers: list[FakeProducer] = []
-
-        def make(on_error: OnError) -> Producer:
-            producers.append(FakeProducer(on_error))
-            return cast("Producer", producers[0])
-
-        clock = HandClock()
-        publisher = KafkaPublisher(make, Limits(TIMEOUT_MS), clock)
+        stage = Stage()
         try:
             async with asyncio.timeout(20):
-                await scenario(publisher, producers[0], clock)
+                await scenario(stage)
         finally:
-            publisher.close(0)
+            await asyncio.to_thread(stage.publisher.client.stop)
 
     asyncio.run(main())
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - the condition is another thread's
-        await asyncio.sleep(0.001)
-
-
-def test_an_acknowledged_record_is_durable() -> None:
-    async def scenario(publisher: KafkaPublisher, producer: FakeProducer, clock: HandClock) -> None:
-        answers = [publisher.publish(RECORD) for _ in range(3)]
-        assert producer.produced == [(RECORD.topic, RECORD.value, RECORD.headers)] * 3
+def test_an_acknowledged_record_is_durable_and_not_spooled() -> None:
+    async def scenario(stage: Stage) -> None:
+        answers = [stage.publisher.publish(RECORD) for _ in range(3)]
         assert not any(answer.done() for answer in answers)
-        producer.acknowledge()
+        await stage.acknowledged()
         assert [await answer for answer in answers] == [Verdict.DURABLE] * 3
+        assert stage.spool.appended == []
 
     play(scenario)
 
 
-def test_an_unacknowledged_record_has_no_durable_store_at_the_deadline_and_not_before() -> None:
-    async def scenario(publisher: KafkaPublisher, producer: FakeProducer, clock: HandClock) -> None:
-        first = publisher.publish(RECORD)
-        clock.now_s += 0.06
-        second = publisher.publish(RECORD)
-        clock.now_s += 0.05
-        assert await first is Verdict.NO_DURABLE_STORE
-        assert not second.done()
-        assert "did not acknowledge within 100 ms" in (publisher._trouble or "")
-        clock.now_s += 0.06
-        assert await second is Verdict.NO_DURABLE_STORE
-
-    play(scenario)
-
-
-def test_a_late_acknowledgement_changes_nothing_but_that_kafka_is_back() -> None:
-    async def scenario(publisher: KafkaPublisher, producer: FakeProducer, clock: HandClock) -> None:
-        answer = publisher.publish(RECORD)
-        clock.now_s += 1
-        assert await answer is Verdict.NO_DURABLE_STORE
-        producer.brokers = False
-        assert await asyncio.to_thread(publisher.not_ready) is not None
-        producer.acknowledge()
-        await until(lambda: publisher._trouble is None)
-        assert answer.result() is Verdict.NO_DURABLE_STORE
-        assert publisher.not_ready() is None
-
-    play(scenario)
-
-
-def test_an_acknowledgement_for_a_cancelled_request_is_harmless() -> None:
-    async def scenario(publisher: KafkaPublisher, producer: FakeProducer, clock: HandClock) -> None:
-        cancelled, other = publisher.publish(RECORD), publisher.publish(RECORD)
-        cancelled.cancel()
-        producer.acknowledge()
-        assert await other is Verdict.DURABLE
-
-    play(scenario)
-
-
-def test_a_full_queue_is_tried_again_until_there_is_room() -> None:
-    async def scenario(publisher: KafkaPublisher, producer: FakeProducer, clock: HandClock) -> None:
-        producer.refusals = [BufferError("Local: Queue full")] * 4
-        answer = publisher.publish(RECORD)
-        await until(lambda: bool(producer.waiting))
-        assert len(producer.produced) == 1
-        producer.acknowledge()
+def test_a_missed_deadline_goes_to_the_spool_and_is_durable_when_that_has_it() -> None:
+    async def scenario(stage: Stage) -> None:
+        answer = stage.publisher.publish(RECORD)
+        stage.clock.now_s += 0.101
+        await until(lambda: bool(stage.spool.waiting))
+        assert stage.spool.appended == [RECORD]
+        assert stage.state is KafkaState.SLOW
+        assert not answer.done()
+        stage.spool.store()
         assert await answer is Verdict.DURABLE
 
     play(scenario)
 
 
-def test_a_queue_that_stays_full_is_no_durable_store_at_the_deadline() -> None:
-    async def scenario(publisher: KafkaPublisher, producer: FakeProducer, clock: HandClock) -> None:
-        producer.refusals = [BufferError("Local: Queue full")] * 1000
-        answer = publisher.publish(RECORD)
-        clock.now_s += 0.11
-        assert await answer is Verdict.NO_DURABLE_STORE
-        producer.refusals.clear()
-        later = publisher.publish(RECORD)
-        await until(lambda: bool(producer.waiting))
-        producer.acknowledge()
-        assert await later is Verdict.DURABLE
-        assert len(producer.produced) == 1
-
-    play(scenario)
-
-
-@pytest.mark.parametrize(
-    ("code", "verdict"),
-    [
-        (KafkaError.MSG_SIZE_TOO_LARGE, Verdict.TOO_LARGE),
-        (KafkaError.RECORD_LIST_TOO_LARGE, Verdict.TOO_LARGE),
-        (KafkaError._MSG_TIMED_OUT, Verdict.NO_DURABLE_STORE),
-        (KafkaError.TOPIC_AUTHORIZATION_FAILED, Verdict.NO_DURABLE_STORE),
-    ],
-)
-def test_a_failed_record_is_answered_at_once(code: int, verdict: Verdict) -> None:
-    async def scenario(publisher: KafkaPublisher, producer: FakeProducer, clock: HandClock) -> None:
-        answer = publisher.publish(RECORD)
-        producer.acknowledge(KafkaError(code))
-        assert await answer is verdict
-        producer.refusals = [KafkaException(KafkaError(code))]
-        assert await publisher.publish(RECORD) is verdict
-
-    play(scenario)
-
-
-def test_a_fatal_error_is_not_ready_for_good() -> None:
-    async def scenario(publisher: KafkaPublisher, producer: FakeProducer, clock: HandClock) -> None:
-        assert publisher.not_ready() is None
-        producer.report(lambda: producer.on_error(KafkaError(KafkaError._FATAL, "fenced", fatal=True)))
-        await until(lambda: publisher.not_ready() is not None)
-        answer = publisher.publish(RECORD)
-        producer.acknowledge()
+def test_a_late_acknowledgement_marks_the_spooled_copy_done_and_it_is_not_replayed() -> None:
+    async def scenario(stage: Stage) -> None:
+        answer = stage.publisher.publish(RECORD)
+        stage.clock.now_s += 0.101
+        await until(lambda: bool(stage.spool.waiting))
+        stage.spool.store()
         await answer
-        assert "restart this service" in (publisher.not_ready() or "")
+        copy = Spooled(Position(1, 0, 1), SPOOLED.record)
+        assert stage.replay(copy) is None
+        await stage.acknowledged()
+        assert stage.spool.done == [copy.position]
+        assert stage.spool.given_back == []
+        assert len(stage.producer.produced) == 1
 
     play(scenario)
 
 
-def test_brokers_that_are_down_are_not_ready_until_one_answers() -> None:
-    async def scenario(publisher: KafkaPublisher, producer: FakeProducer, clock: HandClock) -> None:
-        producer.brokers = False
-        assert publisher.not_ready() is None
-        producer.report(lambda: producer.on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN)))
-        await until(lambda: publisher.not_ready() is not None)
-        producer.brokers = True
-        assert publisher.not_ready() is None
+def test_a_late_failure_gives_the_spooled_copy_back_to_the_replay() -> None:
+    async def scenario(stage: Stage) -> None:
+        answer = stage.publisher.publish(RECORD)
+        stage.clock.now_s += 0.101
+        await until(lambda: bool(stage.spool.waiting))
+        stage.spool.store()
+        await answer
+        position = Position(1, 0, 1)
+        assert stage.replay(Spooled(position, SPOOLED.record)) is None
+        await stage.acknowledged(KafkaError(KafkaError._MSG_TIMED_OUT))
+        assert stage.spool.given_back == [position]
+        assert stage.replay(Spooled(position, SPOOLED.record)) is not None
 
     play(scenario)
 
 
-def test_an_outage_is_logged_once_and_not_before_the_first_contact(monkeypatch: pytest.MonkeyPatch) -> None:
-    logged: list[int] = []
-    monkeypatch.setattr("ingest.publisher.log_error", lambda error: logged.append(error.code()))
-
-    async def scenario(publisher: KafkaPublisher, producer: FakeProducer, clock: HandClock) -> None:
-        async def outage(*codes: int) -> None:
-            done = asyncio.Event()
-            for code in codes:
-                producer.report(partial(producer.on_error, KafkaError(code)))
-            loop = asyncio.get_running_loop()
-            producer.report(lambda: loop.call_soon_threadsafe(done.set))
-            await done.wait()
-
-        down = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN)
-        await outage(*down, KafkaError._AUTHENTICATION, *down)
-        assert logged == [KafkaError._AUTHENTICATION]
-        assert publisher.not_ready() is None
-        await outage(*down, *down)
-        assert logged == [KafkaError._AUTHENTICATION, *down]
-        publisher.publish(RECORD)
-        producer.acknowledge()
-        await until(lambda: publisher._trouble is None)
-        await outage(*down)
-        assert logged == [KafkaError._AUTHENTICATION, *down, *down]
+def test_an_acknowledgement_while_the_spool_writes_is_durable_at_once_and_marks_the_copy_later() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.publisher.observe(Event.TIMED_OUT)
+        answer = stage.publisher.publish(RECORD)
+        assert (len(stage.producer.produced), len(stage.spool.appended)) == (1, 1)
+        await stage.acknowledged()
+        assert await answer is Verdict.DURABLE
+        assert stage.spool.done == []
+        stage.spool.store()
+        await until(lambda: stage.spool.done == [Position(1, 0, 1)])
 
     play(scenario)
 
 
-def test_closing_gives_up_what_nobody_acknowledges() -> None:
-    async def scenario(publisher: KafkaPublisher, producer: FakeProducer, clock: HandClock) -> None:
-        publisher.publish(RECORD).cancel()
-        assert publisher.close(0.01) == 1
-        assert producer.waiting == []
+def test_a_kafka_that_is_down_is_not_given_live_messages() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.producer.report(lambda: stage.producer.on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN)))
+        await until(lambda: stage.state is KafkaState.DOWN)
+        answer = stage.publisher.publish(RECORD)
+        stage.spool.store()
+        assert await answer is Verdict.DURABLE
+        assert stage.producer.produced == []
+
+    play(scenario)
+
+
+def test_those_that_wait_are_spooled_as_soon_as_kafka_is_down() -> None:
+    async def scenario(stage: Stage) -> None:
+        answers = [stage.publisher.publish(RECORD) for _ in range(3)]
+        stage.publisher.observe(Event.FAILED, "away")
+        await until(lambda: len(stage.spool.waiting) == 3)
+        stage.spool.store()
+        assert [await answer for answer in answers] == [Verdict.DURABLE] * 3
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("code", [KafkaError._MSG_TIMED_OUT, KafkaError.TOPIC_AUTHORIZATION_FAILED])
+def test_a_record_that_kafka_refuses_is_spooled_and_kafka_is_down(code: int) -> None:
+    async def scenario(stage: Stage) -> None:
+        answer = stage.publisher.publish(RECORD)
+        await stage.acknowledged(KafkaError(code))
+        assert stage.state is KafkaState.DOWN
+        stage.spool.store()
+        assert await answer is Verdict.DURABLE
+
+    play(scenario)
+
+
+def test_a_record_that_is_too_large_is_told_and_not_spooled() -> None:
+    async def scenario(stage: Stage) -> None:
+        answer = stage.publisher.publish(RECORD)
+        await stage.acknowledged(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
+        assert await answer is Verdict.TOO_LARGE
+        stage.producer.refusals = [KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))]
+        assert await stage.publisher.publish(RECORD) is Verdict.TOO_LARGE
+        assert stage.spool.appended == []
+        assert stage.state is KafkaState.OK
+
+    play(scenario)
+
+
+def test_without_room_in_either_store_there_is_503_at_the_deadline_and_not_before() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.spool.is_full = True
+        stage.publisher.observe(Event.FAILED, "away")
+        answer = stage.publisher.publish(RECORD)
+        await until(lambda: len(stage.producer.produced) == 1)
+        stage.clock.now_s += 0.29
+        await asyncio.sleep(0.05)
+        assert not answer.done()
+        stage.clock.now_s += 0.02
+        assert await answer is Verdict.NO_DURABLE_STORE
+
+    play(scenario)
+
+
+def test_a_full_spool_leaves_what_kafka_still_acknowledges() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.spool.is_full = True
+        stage.publisher.observe(Event.FAILED, "away")
+        stage.producer.refusals = [BufferError("Local: Queue full")] * 3
+        answer = stage.publisher.publish(RECORD)
+        await until(lambda: bool(stage.producer.waiting))
+        await stage.acknowledged()
+        assert await answer is Verdict.DURABLE
+        assert len(stage.producer.produced) == 1
+
+    play(scenario)
+
+
+def test_a_full_queue_is_the_spools() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.producer.refusals = [BufferError("Local: Queue full")]
+        answer = stage.publisher.publish(RECORD)
+        assert stage.state is KafkaState.SLOW
+        stage.spool.store()
+        assert await answer is Verdict.DURABLE
+
+    play(scenario)
+
+
+def test_a_queue_more_than_half_full_is_slow() -> None:
+    async def scenario(stage: Stage) -> None:
+        large = Record("aam-posts", b"x" * 251, [])
+        states = []
+        for _ in range(2):
+            stage.publisher.publish(large)
+            states.append(stage.state)
+        assert states == [KafkaState.OK, KafkaState.SLOW]
+
+    play(scenario)
+
+
+def test_a_cancelled_request_disturbs_nobody() -> None:
+    async def scenario(stage: Stage) -> None:
+        cancelled, other = stage.publisher.publish(RECORD), stage.publisher.publish(RECORD)
+        cancelled.cancel()
+        await stage.acknowledged()
+        assert await other is Verdict.DURABLE
+
+    play(scenario)
+
+
+def test_a_replay_is_marked_done_when_kafka_has_it() -> None:
+    async def scenario(stage: Stage) -> None:
+        replayed = stage.replay()
+        assert replayed is not None
+        assert stage.producer.produced == [("aam-posts", b"{}", [("segwire-source", b"dev")])]
+        assert stage.spool.done == []
+        await stage.acknowledged()
+        assert await replayed is Verdict.DURABLE
+        assert stage.spool.done == [SPOOLED.position]
+
+    play(scenario)
+
+
+def test_a_replay_that_kafka_refuses_is_not_marked_done() -> None:
+    async def scenario(stage: Stage) -> None:
+        replayed = stage.replay()
+        assert replayed is not None
+        await stage.acknowledged(KafkaError(KafkaError._MSG_TIMED_OUT))
+        assert await replayed is Verdict.NO_DURABLE_STORE
+        assert stage.spool.done == []
+        assert not stage.publisher.takes_replays()
+
+    play(scenario)
+
+
+def test_closing_spools_what_kafka_did_not_acknowledge() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.publisher.publish(RECORD).cancel()
+        closing = asyncio.ensure_future(stage.publisher.close(10))
+        stage.publisher.observe(Event.FAILED, "away")
+        await until(lambda: bool(stage.spool.waiting))
+        assert not closing.done()
+        stage.spool.store()
+        assert await closing == 0
+        assert stage.spool.appended == [RECORD]
+
+    play(scenario)
+
+
+def test_closing_tells_what_no_store_has() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.spool.is_full = True
+        stage.publisher.publish(RECORD).cancel()
+        stage.publisher.observe(Event.FAILED, "away")
+        assert await stage.publisher.close(10) == 1
 
     play(scenario)

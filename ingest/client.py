@@ -1,0 +1,157 @@
+"""librdkafka's producer as the event loop sees it: outcomes come in bulk, one that failed for good is replaced."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from ingest.admission import AckState
+from runtime.kafka.clients import OnError, log_error
+from runtime.metrics import INGEST_PRODUCERS_REPLACED
+from schemas.headers import Headers
+
+MakeProducer = Callable[[OnError], Producer]
+
+_POLL_S = 0.1
+# A new client that fails for good at once must not be replaced in a busy loop.
+_REPLACE_S = 1.0
+# The size of a whole batch, or of one record, is above what the topic or the client takes.
+_SIZE_CODES = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE, KafkaError.RECORD_LIST_TOO_LARGE})
+_UNREACHABLE_CODES = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - no other name
+
+_log = structlog.get_logger()
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """What is to be stored; it has no key."""
+
+    topic: str
+    value: bytes
+    headers: Headers
+
+
+Outcome = tuple[Any, KafkaError | None]
+"""Of one record: the token that it was sent with, and the error unless it is acknowledged."""
+
+
+class Listener(Protocol):
+    """Who hears of the outcomes, on the event loop."""
+
+    def on_outcomes(self, outcomes: list[Outcome]) -> None:
+        """Take what became of records, many at a time."""
+
+    def on_client_error(self, reason: str) -> None:
+        """Take that no broker can be reached, or that the client failed for good and is being replaced."""
+
+
+class KafkaClient:
+    """An idempotent producer. A thread of its own serves librdkafka's callbacks; all else is for the event loop."""
+
+    def __init__(self, make_producer: MakeProducer, listener: Listener) -> None:
+        """Make the producer; it connects by itself. Call it on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._make_producer = make_producer
+        self._listener = listener
+        self._outcomes: list[Outcome] = []
+        self._reasons: list[str] = []
+        self._is_fatal = False
+        self._was_reached = False
+        self._reported: set[int] = set()
+        self._stopping = threading.Event()
+        self._use(make_producer(self._on_error))
+        self._thread = threading.Thread(target=self._poll, name="acknowledgements", daemon=True)
+        self._thread.start()
+
+    def send(self, record: Record, token: object) -> AckState:
+        """Hand a record over; unless it is PENDING then, there comes no outcome."""
+        try:
+            self._produce(
+                record.topic,
+                record.value,
+                headers=record.headers,  # type: ignore[arg-type] # a list is what it wants
+                on_delivery=partial(self._on_delivery, token),
+            )
+        except BufferError:
+            return AckState.QUEUE_FULL
+        except KafkaException as error:
+            return state_of(error.args[0])
+        return AckState.PENDING
+
+    def topics(self, timeout_s: float) -> set[str] | None:
+        """Return the names of the cluster's topics, None where no broker answers. Blocks; for any thread."""
+        try:
+            names = set(self._producer.list_topics(timeout=timeout_s).topics)
+        except KafkaException:
+            return None
+        self._was_reached = True
+        return names
+
+    def all_is_well(self) -> None:
+        """Have troubles that were logged logged again when they come again."""
+        self._reported.clear()
+
+    def give_up(self) -> None:
+        """Have an outcome, an error, for everything that is not acknowledged yet. Blocks for a moment."""
+        self._producer.purge()
+
+    def stop(self) -> None:
+        """Serve no callbacks any more. Blocks for a moment."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _use(self, producer: Producer) -> None:
+        self._producer = producer
+        self._produce = producer.produce
+
+    def _poll(self) -> None:
+        while not self._stopping.is_set():
+            self._producer.poll(_POLL_S)
+            if self._is_fatal:
+                self._replace()
+            # One wake-up of the event loop for all that came together.
+            if self._outcomes or self._reasons:
+                outcomes, self._outcomes = self._outcomes, []
+                reasons, self._reasons = self._reasons, []
+                self._loop.call_soon_threadsafe(self._tell, outcomes, reasons)
+
+    def _replace(self) -> None:
+        """Begin again with a new producer: the old one takes nothing any more, what it has comes back as errors."""
+        self._is_fatal = False
+        old = self._producer
+        self._use(self._make_producer(self._on_error))
+        INGEST_PRODUCERS_REPLACED.inc()
+        _log.warning("kafka_client_replaced")
+        old.purge()
+        old.flush(_REPLACE_S)
+        self._stopping.wait(_REPLACE_S)
+
+    def _tell(self, outcomes: list[Outcome], reasons: list[str]) -> None:
+        if outcomes:
+            self._listener.on_outcomes(outcomes)
+        for reason in reasons:
+            self._listener.on_client_error(reason)
+
+    def _on_delivery(self, token: object, error: KafkaError | None, _message: Any) -> None:
+        self._outcomes.append((token, error))
+
+    def _on_error(self, error: KafkaError) -> None:
+        code = error.code()
+        # It tells the same each second of an outage: once is enough, until all is well again.
+        if code not in self._reported and (self._was_reached or code not in _UNREACHABLE_CODES):
+            self._reported.add(code)
+            log_error(error)
+        if error.fatal():
+            self._is_fatal = True
+            self._reasons.append(f"the Kafka client failed for good ({error.str()}) and is being replaced")
+        elif code == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - no other name
+            self._reasons.append("no Kafka broker can be reached; see kafka.bootstrap_servers")
+
+
+def state_of(error: KafkaError) -> AckState:
+    """Return what an error means for the record."""
+    return AckState.OVERSIZED if error.code() in _SIZE_CODES else AckState.FAILED
