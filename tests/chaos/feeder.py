@@ -12,7 +12,7 @@ from tests.support.kafka import LIMIT_S
 from tests.support.processors import PARTITIONS
 
 _CHUNK = 25
-_PACE_S = 0.05
+_PACE_S = 0.1
 
 
 class Feeder:

@@ -57,7 +57,7 @@ def make_plan(seed: int) -> Plan:
     protocol: Literal["classic", "consumer"] = "classic" if (seed // THEMES + theme) % 2 == 0 else "consumer"
     members = chance.choice((2, 3)) if theme == _REBALANCE else chance.choice((1, 1, 2, 2, 3))
     main = _main(chance, theme, members)
-    faults = [*main, *(_extra(chance, members) for _ in range(chance.choice((0, 1, 1, 2))))]
+    faults = [*main, *(_extra(chance, members) for _ in range(chance.choice((0, 0, 1, 2))))]
     return Plan(
         seed=seed,
         protocol=protocol,
@@ -91,7 +91,8 @@ def _main(chance: random.Random, theme: int, members: int) -> list[Fault]:
     if theme == _REBALANCE:
         points: tuple[Point, ...] = ("changelog-written", "offsets-sent", "restoring", "fired", "committed")
         return [
-            _at(chance, "rebalance-at", member, point, chance.choice((0.5, 2.0))) for point in chance.sample(points, 2)
+            _at(chance, "rebalance-at", member, point, chance.choice((0.5, 2.0, SESSION_S + 3.0)))
+            for point in chance.sample(points, 2)
         ]
     shift_ms = chance.choice((-3_600_000, -20_000, 20_000, 86_400_000, 200 * 86_400_000))
     return [Fault("clock", member, seconds=3.0, shift_ms=shift_ms)]
