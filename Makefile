@@ -7,10 +7,10 @@ PIN := uv pip compile pyproject.toml --universal --python-version 3.11 --generat
 	--no-emit-find-links --no-annotate --custom-compile-command 'make pins' --no-config -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint unit test integration e2e chaos run check wheel pins clean
+.PHONY: help setup fmt lint unit test integration e2e chaos bench-membership run check wheel pins clean
 
 help:  ## This list
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.installed  ## The virtual environment, pinned by hash
 
@@ -49,6 +49,9 @@ test: setup  ## Every test
 
 soak: setup  ## Ingest through long outages and many kills, about half an hour
 	SOAK_OUTAGE_S=600 SOAK_KILLS=50 $(BIN)/pytest -s tests/integration/test_ingest_outage.py
+
+bench-membership: setup  ## The membership processor beside Kafka Streams and Quix Streams (needs Maven and a JDK)
+	$(BIN)/python benchmarks/membership.py
 
 run: setup  ## The whole pipeline on this machine, with sample traffic
 	$(BIN)/segwire up --demo
