@@ -32,7 +32,8 @@ _REQUEST_ID = {"description": "Names the request, in the answer and in the logs.
 
 
 def _scalar(description: str) -> Schema:
-    return {"type": ["string", "number"], "description": description}
+    # Without a type: another value is accepted too, and set aside behind the answer.
+    return {"description": f"{description} A string or a number."}
 
 
 def _reference(name: str) -> Schema:
@@ -98,8 +99,8 @@ def _parameter(name: str, where: str, description: str, **more: Any) -> Schema:
 OPERATION: Schema = {
     "operationId": "post_message",
     "summary": "Send one message",
-    "description": "Answered 200 when all in-sync replicas have the bytes, or the disk of the endpoint has them synced, "
-    "whence they reach Kafka. Repeats are harmless. Never throttled.",
+    "description": "Answered 200 when all in-sync replicas have the bytes, or the endpoint's own disk has them synced: "
+    "they reach Kafka from there. Repeats are harmless. Never throttled.",
     "tags": ["messages"],
     "parameters": [
         {**_parameter("source", "path", "The sending account, as configured under `sources`."), "required": True},
