@@ -11,36 +11,26 @@ import uvloop
 from confluent_kafka import Producer
 from starlette.types import ASGIApp
 
-from ingest.admission import Limits
 from ingest.authentication.assembly import Authentication, assemble
 from ingest.hot_path import PREFIX, HotPath, Source
 from ingest.lifecycle import GracefulStop
-from ingest.local_store import LocalStore
-from ingest.probe import Probe
 from ingest.proxies import believing
 from ingest.publisher import DurablePublisher
 from ingest.readiness import Readiness
 from ingest.request import RequestIds
 from ingest.routes import Dispatcher, NamedAnswers, build_api
 from ingest.server import Server, bind, connection_limits, url_of
-from ingest.spool.layout import spool_parent, worker_name
-from ingest.spool.state import SpoolLimits
-from ingest.states import holding, publish_states
+from ingest.stores import Stores
 from ingest.tls import Certificates
-from ingest.upkeep import Upkeep
 from runtime.clock import SystemClock
 from runtime.kafka.clients import Config, OnError, producer_config
 from runtime.logs import configure_logs
 from runtime.management import ManagementServer
 from runtime.secrets import SecretWatch
-from runtime.service import StopSignal, write_ready_file
-from runtime.settings import Settings, SpoolSettings
+from runtime.service import ReadyFile, StopSignal
+from runtime.settings import Settings
 from schemas.topics import TopicNames
 
-# What is still unacknowledged after the drain then goes to the spool.
-_FLUSH_S = 2.0
-# Kafka is not needed, but where it is there the first message need not go over the spool.
-_FIRST_CONTACT_S = 2.0
 # Of unacknowledged records; senders have been told 503 for the older ones.
 _QUEUE_KBYTES_MAX = 256 << 10
 _RECORD_OVERHEAD_BYTES = 64 << 10
@@ -117,30 +107,24 @@ async def _serve(
     workers: int,
 ) -> None:
     clock = SystemClock()
-    ingest, names = settings.ingest, TopicNames(settings.kafka.topic_prefix)
-    spools = spool_parent(Path(settings.data_dir))
-    store = LocalStore(spools / worker_name(worker), _spool_limits(ingest.spool), clock)
-    await store.open()
-    publisher = DurablePublisher(
+    stores = await Stores.open(
+        settings,
         lambda on_error: _producer(configuration, on_error),
-        store,
-        Limits(ingest.ack_wait_ms, ingest.ack_timeout_ms),
+        _QUEUE_KBYTES_MAX << 10,
+        readiness,
         clock,
-        queue_bytes_max=_QUEUE_KBYTES_MAX << 10,
+        worker,
+        workers,
     )
-    publish_states(lambda: holding(readiness, publisher.circuit.state, store.level()))
-    probe = Probe(publisher.client, publisher, (names.aam_posts, names.dead_letters), clock)
-    upkeep = Upkeep(ingest, store, publisher, probe, clock, adopts_from=spools if worker == 0 else None,
-                    except_for=[worker_name(number) for number in range(workers)])  # fmt: skip
     url = url_of(listener, secure=certificates is not None)
 
     def on_started() -> None:
         _tune_collector()
-        readiness.serving(store.trouble)
+        readiness.serving(stores.local.trouble)
         _log.info("ingest_ready", url=url, management=management_url)
         if ready_file is not None:
             urls = {"ingest": url, "ingest-management": management_url}
-            write_ready_file(ready_file, urls, settings.kafka.bootstrap_servers or "")
+            ReadyFile(ready_file, urls, settings.kafka.bootstrap_servers or "").when(readiness.reason, stop)
 
     def on_draining() -> None:
         readiness.draining()
@@ -148,28 +132,24 @@ async def _serve(
 
     watch = SecretWatch(authentication.secrets)
     watch.start(asyncio.get_running_loop().call_soon_threadsafe)
-    app = _build(settings, authentication, publisher)
-    graceful = GracefulStop(stop, ingest.drain_grace_ms / 1000, clock, on_draining)
+    app = _build(settings, authentication, stores.publisher)
+    graceful = GracefulStop(stop, settings.ingest.drain_grace_ms / 1000, clock, on_draining)
     server = Server(
         app,
         graceful,
-        ingest.drain_timeout_ms // 1000,
+        settings.ingest.drain_timeout_ms // 1000,
         on_started,
         readiness.draining,
-        limits=connection_limits(ingest.limits),
+        limits=connection_limits(settings.ingest.limits),
         certificates=certificates,
     )
     try:
-        await probe.first_contact(_FIRST_CONTACT_S)
-        upkeep.start()
+        await stores.start()
         await server.serve(sockets=[listener])
     finally:
         readiness.draining()
         watch.stop()
-        await upkeep.stop()
-        left = await publisher.close(_FLUSH_S)
-        await store.close()
-        _log.info("ingest_stopped", unacknowledged_records=left)
+        _log.info("ingest_stopped", unacknowledged_records=await stores.close())
 
 
 def _build(settings: Settings, authentication: Authentication, publisher: DurablePublisher) -> ASGIApp:
@@ -182,10 +162,6 @@ def _build(settings: Settings, authentication: Authentication, publisher: Durabl
     hot_path = HotPath(sources, publisher, TopicNames(settings.kafka.topic_prefix), SystemClock(), ids)
     api = build_api(configured.values(), authentication.token_endpoint)
     return believing(Dispatcher(PREFIX, hot_path, NamedAnswers(api, ids), ids), settings.ingest.trusted_proxies)
-
-
-def _spool_limits(spool: SpoolSettings) -> SpoolLimits:
-    return SpoolLimits(bytes_max=spool.max_bytes, segment_bytes=spool.segment_bytes)
 
 
 def _producer_config(settings: Settings) -> Config:

@@ -16,7 +16,7 @@ from runtime.settings import KafkaSettings
 from tests.support.harm import HarmedKafka, metric, state_is, stored, wait_until_empty
 from tests.support.ingest_process import JSON, PATH, IngestProcess, read_records, running_ingest, with_topics
 from tests.support.kafka import LIMIT_S, wait_until
-from tests.support.load import Load, Sent, payload, quantile_ms, sending
+from tests.support.load import PERSON, Load, Sent, payload, quantile_ms, sending
 
 RATE_PER_S = float(os.environ.get("SOAK_RATE_PER_S", "300"))
 OUTAGE_S = float(os.environ.get("SOAK_OUTAGE_S", "15"))
@@ -72,6 +72,11 @@ def test_an_outage_of_kafka_is_not_seen_by_the_sender(
         wait_until_empty(ingest)
         assert metric(ingest, "segwire_ingest_loss_risk_total") == 0
         assert metric(ingest, "segwire_ingest_replayed_total") > 0
+        own = [
+            line for line in ingest.get_management("/metrics").body.decode().splitlines() if "_seconds_bucket" in line
+        ]
+        assert PERSON not in ingest.log.read_text()
+    print("\n".join(own))  # noqa: T201 - how much of the times below is the machine's
     while_down = [sent for sent in load.sent if down_s <= sent.began_s < up_s]
     report(f"{harm}, while down", while_down)
     report(f"{harm}, all", load.sent)
