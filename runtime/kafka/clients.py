@@ -107,7 +107,8 @@ def processor_consumer_config(kafka: KafkaSettings, processor: ProcessorSettings
 def transactional_config(kafka: KafkaSettings, processor: ProcessorSettings, transactional_id: str) -> Config:
     """Return the configuration of a processor's producer; its queue holds a whole transaction."""
     return {
-        **producer_config(kafka, linger_ms=5),
+        # A commit sends at once what still lingers, so that waiting for full batches delays nothing that is visible.
+        **producer_config(kafka, linger_ms=100),
         "transactional.id": transactional_id,
         "transaction.timeout.ms": processor.transaction_timeout_ms,
         "compression.type": "lz4",
