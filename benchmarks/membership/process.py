@@ -19,7 +19,8 @@ class Pinned:
         self.log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                ["taskset", "-c", str(CANDIDATE_CORE), *command],
+                # It ends with the benchmark, however that ends.
+                ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(CANDIDATE_CORE), *command],
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
