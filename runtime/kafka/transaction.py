@@ -169,8 +169,9 @@ class TransactionalProducer:
         cause: KafkaError = error.args[0]
         if cause.code() in _FENCED:
             return FencedError(
-                f"transactional.id {self._id}: another process has taken it over ({cause.str()}); give each replica "
-                "its own ordinal, or see that the old one is gone"
+                f"transactional.id {self._id}: another process has taken it over, or a transaction took too long "
+                f"({cause.str()}); give each replica its own ordinal; where there is no other process, start this one "
+                "again"
             )
         if cause.txn_requires_abort():
             return TransactionAborted(cause.str())
