@@ -29,7 +29,8 @@ def poster(ingest_url: str, source: str) -> Post:
     path = f"/v1/aam/{quote(source, safe='')}"
 
     def post(body: str) -> None:
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_TIMEOUT_S)
+        kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
+        connection = kind(address.hostname or "", address.port, timeout=_TIMEOUT_S)
         try:
             connection.request("POST", path, body.encode(), {"Content-Type": "application/json"})
             response = connection.getresponse()
