@@ -34,12 +34,12 @@ def test_commands_find_our_kafka_where_another_one_is_configured() -> None:
 
 
 def test_the_command_is_called_by_its_name_where_the_path_finds_it() -> None:
-    assert program("/opt/venv/bin/segwire", Path("/opt/venv/bin/python"), Path("/home/me")) == "segwire"
+    assert program("/opt/venv/bin/segwire", Path("/opt/venv/bin/python"), Path("/opt/elsewhere")) == "segwire"
 
 
 def test_the_command_is_called_by_its_place_where_the_path_does_not_find_it() -> None:
-    assert program(None, Path("/home/me/segwire/.venv/bin/python"), Path("/home/me/segwire")) == ".venv/bin/segwire"
+    assert program(None, Path("/opt/segwire/.venv/bin/python"), Path("/opt/segwire")) == ".venv/bin/segwire"
 
 
 def test_another_command_of_the_name_is_not_taken_for_ours() -> None:
-    assert program("/usr/bin/segwire", Path("/opt/venv/bin/python"), Path("/home/me")) == "/opt/venv/bin/segwire"
+    assert program("/usr/bin/segwire", Path("/opt/venv/bin/python"), Path("/opt/elsewhere")) == "/opt/venv/bin/segwire"
