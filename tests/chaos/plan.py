@@ -57,7 +57,7 @@ def make_plan(seed: int) -> Plan:
     protocol: Literal["classic", "consumer"] = "classic" if (seed // THEMES + theme) % 2 == 0 else "consumer"
     members = chance.choice((2, 3)) if theme == _REBALANCE else chance.choice((1, 1, 2, 2, 3))
     main = _main(chance, theme, members)
-    faults = [*main, *(_extra(chance, members) for _ in range(chance.choice((0, 0, 1, 2))))]
+    faults = [*main, *(_extra(chance, members) for _ in range(chance.choice((0, 0, 0, 1, 2))))]
     return Plan(
         seed=seed,
         protocol=protocol,
