@@ -251,6 +251,7 @@ def test_an_answer_of_ours_that_takes_long_is_not_counted_against_the_sender() -
         assert not conversation.transport.closed
         app.released.set()
         await conversation.heard()
+        await conversation.wait_s(9)
         await conversation.say(GOOD[-1:])
         assert statuses(await conversation.heard()) == [200] * 3
 
