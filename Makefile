@@ -47,7 +47,7 @@ chaos: setup  ## 200 seeded runs with processes and brokers killed, frozen and c
 test: setup  ## Every test
 	$(BIN)/pytest
 
-soak: setup  ## Ingest through long outages and many kills, about half an hour
+soak: setup  ## Ingest through long outages and many kills, about an hour
 	SOAK_OUTAGE_S=600 SOAK_KILLS=50 $(BIN)/pytest -s tests/integration/test_ingest_outage.py
 
 bench-membership: setup  ## The membership processor beside Kafka Streams and Quix Streams (needs Maven and a JDK)

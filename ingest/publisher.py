@@ -24,6 +24,7 @@ from runtime.metrics import INGEST_IN_FLIGHT, INGEST_LATE_ACKS, INGEST_SPOOLED, 
 from schemas import headers as record_headers
 
 _SWEEP_S = 0.02
+_PAUSE_S = 0.2
 # Half of librdkafka's own bound of records; the bound of bytes is given.
 _CROWDED_RECORDS = 50_000
 
@@ -81,6 +82,8 @@ class DurablePublisher:
         self._late: set[Position] = set()
         self._passed_over: set[Position] = set()
         self._sweeping = False
+        self._swept_s = 0.0
+        self._listening = False
         self._in_flight = 0
         self._in_flight_bytes = 0
         self.last_live_s = 0.0
@@ -109,6 +112,7 @@ class DurablePublisher:
                 self._troubled.append(message)
         if not self._sweeping:
             self._sweeping = True
+            self._swept_s = now_s
             self._loop.call_later(_SWEEP_S, self._sweep)
         return future
 
@@ -279,6 +283,12 @@ class DurablePublisher:
     def _sweep(self) -> None:
         """Go on with those who have waited long enough."""
         now_s = self._clock.monotonic_s()
+        stood_still, self._swept_s = now_s - self._swept_s > _PAUSE_S, now_s
+        self._listening = stood_still and not self._listening
+        if self._listening:
+            # This process itself stood still: what the stores did meanwhile is heard before anyone is given up.
+            self._loop.call_later(_SWEEP_S, self._sweep)
+            return
         # All wait equally long, so the first that may still wait is the last to look at.
         in_time = self._in_time
         overdue_s = now_s - self._limits.ack_wait_ms / 1000

@@ -196,6 +196,20 @@ def test_without_room_in_either_store_there_is_503_at_the_deadline_and_not_befor
     play(scenario)
 
 
+def test_a_process_that_stood_still_hears_its_stores_before_it_gives_anyone_up() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.publisher.observe(Event.FAILED, "away")
+        answer = stage.publisher.publish(RECORD)
+        stage.clock.now_s += 5
+        # As if the loop had slept, and the spool's answer waited behind the timer that wakes it.
+        stage.publisher._sweep()
+        assert not answer.done()
+        stage.spool.store()
+        assert await answer is Verdict.DURABLE
+
+    play(scenario)
+
+
 def test_a_full_spool_leaves_what_kafka_still_acknowledges() -> None:
     async def scenario(stage: Stage) -> None:
         stage.spool.is_full = True
