@@ -1,12 +1,13 @@
 """How the processor hosts the rules: what it reads, writes, skips, sets aside; the store is a dictionary here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import pytest
 
 from processors.membership import Membership, user_codec
 from processors.rules.expiry import TimeLimits
+from processors.rules.membership import apply_event
 from processors.rules.state import UserState
 from runtime.processor import InputRecord, OutputRecord
 from runtime.state.store import Timer, data_key, split_data_key
@@ -210,3 +211,32 @@ def test_a_users_entry_is_deleted_when_nothing_is_left_to_be_kept() -> None:
     host.commit()
     host.punctuate(at(31), 3)
     assert [record.value for record in host.commit()] == [None]
+
+
+def test_a_state_stored_under_other_limits_is_due_by_those_of_now() -> None:
+    before, now = user_codec(TimeLimits(default_ttl_days=120)), user_codec(LIMITS)
+    user = before.new()
+    apply_event(user, event(active(at(0)), received_at=at(0)), TimeLimits(default_ttl_days=120))
+    stored = before.encode(user)
+    assert before.summary(stored).due_ms == before.due_ms(before.decode(stored)) == at(121)
+    assert now.summary(stored).due_ms == now.due_ms(now.decode(stored)) == at(2)
+    assert now.summary(now.encode(now.decode(stored))) == now.summary(stored)
+
+
+def test_a_summary_counts_what_is_active() -> None:
+    codec = user_codec(LIMITS)
+    user = codec.new()
+    said = [active(at(0), "1"), active(at(0), "2"), inactive(at(0), "3")]
+    apply_event(user, event(*said, received_at=at(0)), LIMITS)
+    assert codec.summary(codec.encode(user)).active == codec.active(user) == 2
+    apply_event(user, event(inactive(at(0, 1), "1"), received_at=at(0, 2)), LIMITS)
+    assert codec.summary(codec.encode(user)).active == 1
+
+
+def test_many_records_at_once_are_what_they_are_one_by_one() -> None:
+    told = [
+        event(active(at(0) + n, f"{n % 7}"), inactive(at(0) + n, f"{n % 5}"), received_at=at(0) + n) for n in range(450)
+    ]
+    one_by_one = Host()
+    expected = [output for n, one in enumerate(told) for output in one_by_one.process(one, offset=n)]
+    assert Host().process(*told) == expected
