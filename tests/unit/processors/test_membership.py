@@ -76,7 +76,7 @@ class Host:
         return written
 
     @staticmethod
-    def _published(outputs: Sequence[OutputRecord]) -> list[OutputRecord]:
+    def _published(outputs: Iterable[OutputRecord]) -> list[OutputRecord]:
         return [output for output in outputs if output.topic in PUBLISHED]
 
 
