@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Protocol
 
@@ -64,7 +65,11 @@ class KafkaClient:
         self._reported: set[int] = set()
         self._stopping = threading.Event()
         self._use(make_producer(self._on_error))
-        self._thread = threading.Thread(target=self._poll, name="acknowledgements", daemon=True)
+        # What this thread logs, and what it has the loop do, is of the same service.
+        self._context = copy_context()
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._poll,), name="acknowledgements", daemon=True
+        )
         self._thread.start()
 
     def send(self, record: Record, token: object) -> AckState:
@@ -117,7 +122,7 @@ class KafkaClient:
             if self._outcomes or self._reasons:
                 outcomes, self._outcomes = self._outcomes, []
                 reasons, self._reasons = self._reasons, []
-                self._loop.call_soon_threadsafe(self._tell, outcomes, reasons)
+                self._loop.call_soon_threadsafe(self._tell, outcomes, reasons, context=self._context)
 
     def _replace(self) -> None:
         """Begin again with a new producer: the old one takes nothing any more, what it has comes back as errors."""
