@@ -12,6 +12,7 @@ from ingest.spool.record import Position
 from ingest.spool.spool import Spool
 from ingest.spool.state import SpoolLimits
 from tests.support.spool import (
+    open_spool,
     spool_record,
 )
 
