@@ -14,6 +14,8 @@ from segwire.up.ports import service_urls
 
 _PROCESSOR_DRAIN_S = 20.0
 _DRAIN_MARGIN_S = 5.0
+# For what Kafka has not acknowledged when the last request is answered: it goes to the spool.
+_INGEST_FLUSH_S = 8.0
 _LOG_DIR = "logs"
 _YEAR_S = 31_536_000
 # -P: a folder of the user's with the name of one of our packages must not be taken for it.
@@ -39,7 +41,8 @@ class Service:
 
 def services(settings: Settings, config: Path | None, environment: Mapping[str, str]) -> list[Service]:
     """Return the children in the order in which they drain: the sender's end first."""
-    drain_s = {"ingest": settings.ingest.drain_timeout_ms / 1000 + _DRAIN_MARGIN_S}
+    ingest = settings.ingest
+    drain_s = {"ingest": (ingest.drain_grace_ms + ingest.drain_timeout_ms) / 1000 + _INGEST_FLUSH_S}
     arguments = {"ingest": ("ingest",), "fan-out": ("process", "fan-out"), "membership": ("process", "membership")}
     urls = service_urls(settings)
     data_dir = Path(settings.data_dir)
