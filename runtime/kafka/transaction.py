@@ -63,6 +63,7 @@ class TransactionalProducer:
 
         Raises:
             TransactionAborted: the broker did not take what is queued in time.
+            FencedError: another process has the transactional ID.
         """
         deadline_s = 0.0
         topic, partition, key, value, headers = record
@@ -77,6 +78,8 @@ class TransactionalProducer:
                     raise TransactionAborted("the producer's queue stayed full") from None
                 self._producer.poll(0.05)
             except KafkaException as error:
+                if error.args[0].code() == KafkaError._FATAL:  # noqa: SLF001 - all it says once it was fenced
+                    raise self._fenced(error.args[0]) from error
                 raise self._sorted(error) from error
             else:
                 return
@@ -168,11 +171,13 @@ class TransactionalProducer:
         """Return what the loop has to do about an error."""
         cause: KafkaError = error.args[0]
         if cause.code() in _FENCED:
-            return FencedError(
-                f"transactional.id {self._id}: another process has taken it over, or a transaction took too long "
-                f"({cause.str()}); give each replica its own ordinal; where there is no other process, start this one "
-                "again"
-            )
+            return self._fenced(cause)
         if cause.txn_requires_abort():
             return TransactionAborted(cause.str())
         return OutcomeUnknown(cause.str())
+
+    def _fenced(self, cause: KafkaError) -> FencedError:
+        return FencedError(
+            f"transactional.id {self._id}: another process has taken it over, or a transaction took too long "
+            f"({cause.str()}); give each replica its own ordinal; where there is no other process, start this one again"
+        )

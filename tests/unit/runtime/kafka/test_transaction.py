@@ -192,3 +192,10 @@ def test_a_refused_record_of_a_transaction_that_has_to_be_aborted_aborts() -> No
     made.client.raises["produce"] = [error(txn_requires_abort=True)]
     with pytest.raises(TransactionAborted):
         made.producer.produce(RECORD)
+
+
+def test_a_producer_that_takes_no_records_after_it_was_fenced_names_its_ordinal() -> None:
+    made = Made()
+    made.client.raises["produce"] = [error(KafkaError._FATAL, fatal=True)]
+    with pytest.raises(FencedError, match="own ordinal"):
+        made.producer.produce(RECORD)
