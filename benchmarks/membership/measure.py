@@ -42,6 +42,8 @@ def run(candidate: Candidate, cluster: Cluster, topic: str, filled: Filled, warm
         peak = process.peak_rss_bytes()
     finally:
         process.stop()
+    if begin.committed == end.committed:
+        raise SystemExit(f"{candidate.name}: one commit held all that is measured; use more messages (--extra)")
     events = (end.committed - begin.committed) * filled.segments / filled.load.messages
     figures = Figures(
         (end.cpu_s - begin.cpu_s) / events * 1e6,
