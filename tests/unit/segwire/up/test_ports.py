@@ -19,6 +19,7 @@ from segwire.up.ports import local_url, service_urls, settle_ports
 )
 def test_url_is_one_that_this_machine_reaches(host: str, url: str) -> None:
     assert local_url(host, 80) == url
+    assert local_url(host, 80, secure=True) == url.replace("http:", "https:")
 
 
 def test_one_port_for_two_is_refused_with_both_settings_named() -> None:
