@@ -7,8 +7,8 @@ from prometheus_client import REGISTRY
 
 from ingest.admission import Verdict
 from ingest.authentication.authenticator import Unauthenticated
+from ingest.client import Record
 from ingest.hot_path import HotPath, Source
-from ingest.publisher import Record
 from ingest.request import RequestIds
 from schemas.topics import TopicNames
 from tests.support.asgi import JSON, Answer, HeaderPairs, ask, ask_once, pieces
