@@ -73,10 +73,6 @@ class DurableState(Generic[V]):
         """Return our clock less the broker's, as of the changelog records delivered so far; None for none yet."""
         return self._difference_ms
 
-    def store_bytes(self) -> int:
-        """Return the size of the local store's files."""
-        return self._table.store.bytes_on_disk()
-
     def committed(self) -> None:
         """Store what the transaction changed, with the changelog's offsets as checkpoints."""
         writes = self._table.commit()
