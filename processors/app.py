@@ -16,7 +16,7 @@ from processors.rules.partner_index import PartnerState
 from processors.rules.state import UserState
 from runtime.clock import SystemClock
 from runtime.errors import SegwireError
-from runtime.horizon import Horizon, Upstream
+from runtime.horizon import Horizon
 from runtime.kafka.clients import (
     admin_client,
     consumer_config,
@@ -78,8 +78,9 @@ def run_membership(settings: Settings, ready_file: Path | None) -> None:
         partner_state = _durable(settings, Kept("identity", names.identity, names.identity_state), partners)
         open_states.callback(partner_state.close)
         processor = Membership(names, limits, users)
-        upstream = Upstream(names.aam_posts, group_id(settings.kafka, "fan-out"))
-        horizon = Horizon(admin_client(settings.kafka), names.segment_events, upstream, SystemClock())
+        feeding = Consumer(consumer_config(settings.kafka, group_id=group_id(settings.kafka, "fan-out")))
+        admin = admin_client(settings.kafka)
+        horizon = Horizon(admin, feeding, names.segment_events, names.aam_posts, SystemClock())
         loops = [
             _loop(settings, "membership", names.segment_events, section, processor, user_state, horizon),
             _loop(settings, "identity", names.identity, section, Identity(names, partners), partner_state),

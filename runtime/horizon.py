@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import structlog
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from runtime import metrics
 from runtime.clock import Clock
+from runtime.kafka.asking import committed
 from runtime.state.changelog import extents
 
 _log = structlog.get_logger()
@@ -23,13 +24,6 @@ _log = structlog.get_logger()
 GRACE_MS = 5_000
 _CHECK_S = 1.0
 _TIMEOUT_S = 10.0
-
-
-class Upstream(NamedTuple):
-    """What feeds the input: a topic, and the group of the processor that reads it."""
-
-    topic: str
-    group: str
 
 
 class _Candidate(NamedTuple):
@@ -40,11 +34,14 @@ class _Candidate(NamedTuple):
 class Horizon:
     """Asks the cluster from a thread of its own; the loop compares with its positions."""
 
-    def __init__(self, admin: AdminClient, input_topic: str, upstream: Upstream, clock: Clock) -> None:
-        """Watch `upstream` and the end of `input_topic`."""
+    def __init__(
+        self, admin: AdminClient, member: Consumer, input_topic: str, upstream_topic: str, clock: Clock
+    ) -> None:  # fmt: skip
+        """Watch what feeds `input_topic`; `member` is of the group that reads `upstream_topic`, assigned nothing."""
         self._admin = admin
+        self._member = member
         self._input_topic = input_topic
-        self._upstream = upstream
+        self._upstream_topic = upstream_topic
         self._clock = clock
         self._candidate: _Candidate | None = None
         self._reached_ms = 0
@@ -59,6 +56,9 @@ class Horizon:
     def stop(self) -> None:
         """Ask no more."""
         self._done.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._member.close()
 
     def reached_ms(self, positions: Mapping[int, int]) -> int:
         """Return the time up to which timers may fire in these partitions, 0 for none yet.
@@ -88,14 +88,14 @@ class Horizon:
 
     def _look(self, at_ms: int) -> _Candidate | None:
         """Return `at_ms` and the end of the input then, None while something upstream still waits."""
-        partitions = self._partitions(self._upstream.topic)
-        committed = self._committed(partitions)
-        begun = extents(self._admin, self._upstream.topic, partitions)
-        asked = {TopicPartition(self._upstream.topic, p): OffsetSpec.for_timestamp(at_ms) for p in partitions}
+        partitions = self._partitions(self._upstream_topic)
+        done = self._committed(partitions)
+        begun = extents(self._admin, self._upstream_topic, partitions)
+        asked = {TopicPartition(self._upstream_topic, p): OffsetSpec.for_timestamp(at_ms) for p in partitions}
         for tp, future in self._admin.list_offsets(asked, request_timeout=_TIMEOUT_S).items():
             found = future.result(_TIMEOUT_S).offset
             wanted = found if found >= 0 else begun[tp.partition].end
-            if committed.get(tp.partition, begun[tp.partition].start) < wanted:
+            if done.get(tp.partition, begun[tp.partition].start) < wanted:
                 return None
         own = extents(self._admin, self._input_topic, self._partitions(self._input_topic))
         return _Candidate(at_ms, {partition: extent.end for partition, extent in own.items()})
@@ -104,8 +104,5 @@ class Horizon:
         return sorted(self._admin.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions)
 
     def _committed(self, partitions: list[int]) -> dict[int, int]:
-        wanted = [TopicPartition(self._upstream.topic, partition) for partition in partitions]
-        asked = [ConsumerGroupTopicPartitions(self._upstream.group, wanted)]
-        answers = self._admin.list_consumer_group_offsets(asked, request_timeout=_TIMEOUT_S)
-        result = answers[self._upstream.group].result(_TIMEOUT_S)
-        return {tp.partition: tp.offset for tp in result.topic_partitions if tp.offset >= 0}
+        wanted = [TopicPartition(self._upstream_topic, partition) for partition in partitions]
+        return {tp.partition: tp.offset for tp in committed(self._member, wanted, _TIMEOUT_S) if tp.offset >= 0}

@@ -5,7 +5,7 @@ from typing import Any
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
-from runtime.horizon import GRACE_MS, Horizon, Upstream
+from runtime.horizon import GRACE_MS, Horizon
 from tests.support.loop import Clock
 
 POSTS, EVENTS = "aam-posts", "segment-events"
@@ -39,16 +39,22 @@ class FakeAdmin:
             return 0
         return len(self.appended) if tp.topic == POSTS else self.ends[tp.partition]
 
-    def list_consumer_group_offsets(self, asked: list[Any], **_: object) -> dict[str, Future[Any]]:
-        offsets = [] if self.committed is None else [TopicPartition(POSTS, 0, self.committed)]
-        return {asked[0].group_id: _done(SimpleNamespace(topic_partitions=offsets))}
+
+class FakeMember:
+    def __init__(self, offset: int | None) -> None:
+        self.offset = offset
+
+    def committed(self, partitions: list[TopicPartition], **_: object) -> list[TopicPartition]:
+        offset = -1001 if self.offset is None else self.offset
+        return [TopicPartition(tp.topic, tp.partition, offset) for tp in partitions]
 
 
 def _horizon(admin: FakeAdmin, now_s: float = 1000.0) -> Horizon:
     clock = Clock()
     clock.at_s = now_s
     asked: Any = admin
-    return Horizon(asked, EVENTS, Upstream(POSTS, "fan-out"), clock)
+    member: Any = FakeMember(admin.committed)
+    return Horizon(asked, member, EVENTS, POSTS, clock)
 
 
 def _look(horizon: Horizon, at_ms: int) -> None:
