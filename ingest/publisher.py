@@ -84,6 +84,7 @@ class DurablePublisher:
         self._sweeping = False
         self._swept_s = 0.0
         self._listening = False
+        self._told: set[str] = set()
         self._in_flight = 0
         self._in_flight_bytes = 0
         self.last_live_s = 0.0
@@ -149,6 +150,7 @@ class DurablePublisher:
             return
         INGEST_STATE_CHANGES.labels(self.circuit.state.value).inc()
         if self.circuit.state is KafkaState.OK:
+            self._told.clear()
             self.client.all_is_well()
             _log.info("kafka_relied_upon")
             return
@@ -202,7 +204,9 @@ class DurablePublisher:
             else:
                 refused = error
                 self._on_failure(message, error)
-        if refused is not None and not self._closing:
+        if refused is not None and not self._closing and refused.name() not in self._told:
+            # Once for each kind, until all is well again: an outage refuses thousands.
+            self._told.add(refused.name())
             _log.warning("records_not_delivered", code=refused.name(), detail=refused.str())
         if acknowledged and (self.circuit.state is not KafkaState.OK or self.circuit.timeouts):
             self.observe(Event.ACKNOWLEDGED)
