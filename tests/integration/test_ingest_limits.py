@@ -80,6 +80,7 @@ def p99_ms(ingest: IngestProcess, messages: int = 400) -> float:
     return statistics.quantiles(took_ms, n=100)[98]
 
 
+@pytest.mark.quiet
 def test_slow_senders_cost_the_others_at_most_twice_the_time(topics: KafkaSettings, tmp_path: Path) -> None:
     alone_ms, beside_ms = [], []
     with running_ingest(topics, tmp_path) as ingest:

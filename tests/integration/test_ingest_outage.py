@@ -57,6 +57,7 @@ def let_pass(load: Load, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("harm", "properties"), [("killed", "{}"), ("frozen", "{}"), ("frozen", '{"message.timeout.ms": 5000}')]
 )
+@pytest.mark.quiet
 def test_an_outage_of_kafka_is_not_seen_by_the_sender(
     kafka: HarmedKafka, topics: KafkaSettings, tmp_path: Path, harm: str, properties: str
 ) -> None:
