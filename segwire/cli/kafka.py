@@ -44,7 +44,8 @@ def command(config: Path | None, data_dir: Path | None, port: int | None, ready_
         ready_file.unlink(missing_ok=True)  # one of an earlier run would say too much
     progress = ConsoleProgress(Console(stderr=True))
     kafka = EmbeddedKafka(Path(settings.data_dir), port=port, progress=progress)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # also where a shell starts it in the background, deaf to Ctrl-C
+        signal.signal(number, _interrupt)
     try:
         kafka.start()
         click.echo(f"Kafka: {kafka.bootstrap_servers}")
