@@ -44,8 +44,9 @@ e2e: setup  ## `segwire up` of the built wheel in a fresh environment
 chaos: setup  ## 200 seeded runs with processes and brokers killed, frozen and cut off: hours. CHAOS_SEED=N repeats
 	$(BIN)/python -m tests.chaos.campaign --runs 200 --messages 1000000
 
-test: setup  ## Every test: side by side, then those that measure how long answers take
-	$(BIN)/pytest -n 3 --dist loadgroup -m "not quiet"
+test: setup  ## Every test: most two by two, then whole pipelines, then those that measure how long answers take
+	$(BIN)/pytest -n 2 --dist loadgroup --ignore tests/e2e -m "not quiet"
+	$(BIN)/pytest tests/e2e
 	$(BIN)/pytest -m quiet
 
 soak: setup  ## Ingest through long outages and many kills, about an hour
