@@ -45,7 +45,7 @@ chaos: setup  ## 200 seeded runs with processes and brokers killed, frozen and c
 	$(BIN)/python -m tests.chaos.campaign --runs 200 --messages 1000000
 
 test: setup  ## Every test: most two by two, then whole pipelines, then those that measure how long answers take
-	$(BIN)/pytest -n 2 --dist loadgroup --ignore tests/e2e -m "not quiet"
+	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/e2e -m "not quiet"
 	$(BIN)/pytest tests/e2e
 	$(BIN)/pytest -m quiet
 
