@@ -13,10 +13,12 @@ from types import FrameType
 
 _READY_POLL_S = 0.02
 _STOP_POLL_S = 0.05
+# The kernel's word that the parent died and an orchestrator's come together: that is one stop, said twice.
+_SAME_STOP_S = 1.0
 
 
 class StopSignal:
-    """Set by SIGTERM or SIGINT; a second signal ends the process at once.
+    """Set by SIGTERM or SIGINT; a second signal, a moment later, ends the process at once.
 
     A flag and not an event: an event's lock may be held by the very code that the signal interrupts.
     """
@@ -24,6 +26,7 @@ class StopSignal:
     def __init__(self) -> None:
         """Start unset; `install` connects it to the signals."""
         self._asked = False
+        self._asked_s = 0.0
 
     def install(self) -> None:
         """Handle SIGTERM and SIGINT from now on. Main thread only."""
@@ -31,7 +34,9 @@ class StopSignal:
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self._asked:
+        if not self._asked:
+            self._asked_s = time.monotonic()
+        elif time.monotonic() - self._asked_s > _SAME_STOP_S:
             os._exit(128 + number)
         self._asked = True
 

@@ -228,6 +228,7 @@ def test_a_full_disk_is_503_only_while_kafka_is_down_too(
         wait_until_empty(ingest)
         wait_until(ingest.is_ready, "ready again")
         assert ingest.post(payload(1000)).status == 200
+        wait_until_empty(ingest)  # the disk goes with the process
     acknowledged = {number for number, (status, _) in enumerate(answers) if status == 200}
     assert acknowledged | {1000} <= set(stored(topics))
 

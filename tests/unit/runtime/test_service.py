@@ -22,6 +22,9 @@ def test_a_signal_asks_for_the_stop_and_a_second_ends_the_process_at_once(monkey
     stop._on_signal(signal.SIGTERM, None)
     assert stop.is_set()
     assert ended == []
+    stop._on_signal(signal.SIGTERM, None)  # the same stop, said twice
+    assert ended == []
+    stop._asked_s -= 2
     stop._on_signal(signal.SIGINT, None)
     assert ended == [128 + signal.SIGINT]
 
