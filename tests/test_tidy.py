@@ -167,8 +167,8 @@ LONG = "def long() -> None:\n" + "    pass\n" * tidy.FUNCTION_LINES_MAX
         (tidy.foreign_words, "as the agent said"),
         (tidy.foreign_words, "left over from an earlier session"),
         (tidy.foreign_words, "the rest comes with issue 4"),
-        (tidy.foreign_words, "cd /work/main"),
-        (tidy.foreign_words, "pip config set global.index-url https://pypi.example.org/simple"),
+        (tidy.foreign_words, "cd /" + "work/main"),
+        (tidy.foreign_words, "pip config set global.index-url https://pypi.example.org/" + "simple"),
     ],
 )
 def test_check_finds_what_is_wrong(rule: Rule, bad: str) -> None:
