@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from runtime import metrics
 from runtime.clock import Clock
-from runtime.kafka.asking import committed
+from runtime.kafka.asking import committed, list_offsets
 from runtime.state.changelog import extents
 
 _log = structlog.get_logger()
@@ -92,10 +92,10 @@ class Horizon:
         done = self._committed(partitions)
         begun = extents(self._admin, self._upstream_topic, partitions)
         asked = {TopicPartition(self._upstream_topic, p): OffsetSpec.for_timestamp(at_ms) for p in partitions}
-        for tp, future in self._admin.list_offsets(asked, request_timeout=_TIMEOUT_S).items():
-            found = future.result(_TIMEOUT_S).offset
-            wanted = found if found >= 0 else begun[tp.partition].end
-            if done.get(tp.partition, begun[tp.partition].start) < wanted:
+        found = list_offsets(self._admin, asked, IsolationLevel.READ_UNCOMMITTED, _TIMEOUT_S)
+        for (_, partition), offset in found.items():
+            wanted = offset if offset >= 0 else begun[partition].end
+            if done.get(partition, begun[partition].start) < wanted:
                 return None
         own = extents(self._admin, self._input_topic, self._partitions(self._input_topic))
         return _Candidate(at_ms, {partition: extent.end for partition, extent in own.items()})

@@ -1,8 +1,10 @@
 """Asks the cluster again while an answer is only late: a broker that dies must not end who asks it."""
 
 import time
+from collections.abc import Mapping
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from runtime.errors import SegwireError
 
@@ -74,3 +76,23 @@ def committed(consumer: Consumer, partitions: list[TopicPartition], limit_s: flo
         if left_s <= 0 or not passes(failure):
             raise KafkaException(failure)
         time.sleep(_PAUSE_S)
+
+
+def list_offsets(
+    admin: AdminClient, wanted: Mapping[TopicPartition, OffsetSpec], isolation: IsolationLevel, limit_s: float
+) -> dict[tuple[str, int], int]:
+    """Return one offset per (topic, partition), -1 for a time after the last record; asks once.
+
+    An answer that failed makes the client learn the present leaders, so that asking again can help: the client itself
+    goes on with the leader and the epoch that it remembers for minutes (`FENCED_LEADER_EPOCH` again and again).
+
+    Raises:
+        KafkaException: the brokers refuse; `passes` tells whether to ask again.
+        TimeoutError: no answer within `limit_s`.
+    """
+    futures = admin.list_offsets(dict(wanted), isolation_level=isolation, request_timeout=limit_s)
+    try:
+        return {(at.topic, at.partition): int(future.result(limit_s).offset) for at, future in futures.items()}
+    except (KafkaException, TimeoutError):
+        admin.list_topics(timeout=limit_s)
+        raise

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from runtime.kafka.asking import committed
+from runtime.kafka.asking import committed, list_offsets
 from runtime.state.store import Checkpoint
 from runtime.state.table import Census
 
@@ -41,15 +41,10 @@ class Changelog(NamedTuple):
 def extents(admin: AdminClient, topic: str, partitions: list[int]) -> dict[int, Extent]:
     """Ask for the extent of each partition; the end is READ_UNCOMMITTED, or a commit in progress would be missed."""
     where = [TopicPartition(topic, partition) for partition in partitions]
-    first = admin.list_offsets(dict.fromkeys(where, _EARLIEST), request_timeout=_TIMEOUT_S)
-    last = admin.list_offsets(
-        dict.fromkeys(where, _LATEST),
-        isolation_level=IsolationLevel.READ_UNCOMMITTED,
-        request_timeout=_TIMEOUT_S,
-    )
-    starts = {tp.partition: future.result(_TIMEOUT_S).offset for tp, future in first.items()}
-    ends = {tp.partition: future.result(_TIMEOUT_S).offset for tp, future in last.items()}
-    return {partition: Extent(starts[partition], ends[partition]) for partition in partitions}
+    uncommitted = IsolationLevel.READ_UNCOMMITTED
+    starts = list_offsets(admin, dict.fromkeys(where, _EARLIEST), uncommitted, _TIMEOUT_S)
+    ends = list_offsets(admin, dict.fromkeys(where, _LATEST), uncommitted, _TIMEOUT_S)
+    return {partition: Extent(starts[topic, partition], ends[topic, partition]) for partition in partitions}
 
 
 def committed_offsets(consumer: Consumer, topic: str, partitions: list[int]) -> dict[int, int | None]:

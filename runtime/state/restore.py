@@ -70,7 +70,7 @@ class Restorer(Generic[V]):
         self._closed = False
         self._beginning: set[int] = set()
         self._active: dict[int, _Partition] = {}
-        self._told_at_s = 0.0
+        self._told_at_s = self._waits_told_at_s = float("-inf")
         self._thread = threading.Thread(target=self._run, name="restore", daemon=True)
 
     def start(self) -> None:
@@ -180,7 +180,10 @@ class Restorer(Generic[V]):
         """Leave the partitions wanted, so that they are begun again, where the brokers' answer is only late."""
         if isinstance(error, KafkaException) and not passes(error.args[0]):
             raise error
-        _log.warning("restore_waits", partitions=partitions, detail=str(error) or "no answer in time")
+        now_s = self._clock.monotonic_s()
+        if now_s - self._waits_told_at_s >= _PROGRESS_S:
+            self._waits_told_at_s = now_s
+            _log.warning("restore_waits", partitions=partitions, detail=str(error) or "no answer in time")
         with self._lock:
             self._lock.wait(_RETRY_S)
 

@@ -8,6 +8,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from runtime.clock import Clock
 from runtime.errors import SegwireError
+from runtime.kafka.asking import list_offsets, passes
 
 Place = tuple[str, int]
 
@@ -16,10 +17,6 @@ LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 _TIMEOUT_S = 30.0
 _PAUSE_S = 0.1
-# What a topic says while it is being created, or while its leader moves.
-_PASSING = frozenset(
-    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
-)
 
 
 def find_offsets(
@@ -32,26 +29,21 @@ def find_offsets(
     Raises:
         SegwireError: a partition has no leader within `limit_s`, or the brokers refuse.
     """
+    wanted = {TopicPartition(topic, partition): spec for topic, partition in places}
     deadline_s = clock.monotonic_s() + limit_s
     while True:
         try:
-            return _ask(admin, places, spec)
+            return list_offsets(admin, wanted, IsolationLevel.READ_COMMITTED, _TIMEOUT_S)
         except KafkaException as error:
             found: KafkaError = error.args[0]
-            if found.code() not in _PASSING or clock.monotonic_s() > deadline_s:
+            if not _may_pass(found) or clock.monotonic_s() > deadline_s:
                 topics = ", ".join(sorted({topic for topic, _ in places}))
                 raise SegwireError(
                     f"topic {topics}: {found.str()}; check that its brokers are up and that this user may read it"
                 ) from None
         time.sleep(_PAUSE_S)
-        # The client remembers leaders: this makes it learn the present ones.
-        admin.list_topics(timeout=_TIMEOUT_S)
 
 
-def _ask(admin: AdminClient, places: Collection[Place], spec: OffsetSpec) -> dict[Place, int]:
-    futures = admin.list_offsets(
-        {TopicPartition(topic, partition): spec for topic, partition in places},
-        isolation_level=IsolationLevel.READ_COMMITTED,
-        request_timeout=_TIMEOUT_S,
-    )
-    return {(at.topic, at.partition): int(future.result(_TIMEOUT_S).offset) for at, future in futures.items()}
+def _may_pass(error: KafkaError) -> bool:
+    """Tell whether to ask again: a leader moves, or the topic is just being created."""
+    return passes(error) or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART

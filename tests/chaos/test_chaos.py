@@ -1,14 +1,19 @@
 """A slice of the fault harness: one run of each theme, new seeds each time. `make chaos` is the whole of it."""
 
+import time
 from pathlib import Path
 
 import click
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime.injection import POINTS
+from runtime.state.changelog import Extent, extents
 from tests.chaos.plan import THEMES, make_plan
 from tests.chaos.run import run
 from tests.support.cluster import Cluster
+from tests.support.kafka import LIMIT_S, wait_until
 
 LEAST_MESSAGES = 2_000
 
@@ -22,6 +27,26 @@ def test_nothing_is_lost_and_nothing_doubled_whatever_goes_wrong(
     with capsys.disabled():
         click.echo(f"\n{outcome.line()}")
     assert not outcome.verdict.differences, outcome.story()
+
+
+def test_offsets_are_told_again_soon_after_a_leader_was_killed_and_came_back(cluster: Cluster) -> None:
+    topic = f"leaders-{time.monotonic_ns()}"
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
+    admin.create_topics([NewTopic(topic, 3, 3)])[topic].result(LIMIT_S)
+
+    def told() -> bool:
+        try:
+            return extents(admin, topic, [0, 1, 2]) == dict.fromkeys(range(3), Extent(0, 0))
+        except (KafkaException, TimeoutError):
+            return False
+
+    wait_until(told, "extents")
+    # Until the group of brokers has changed its mind twice about who leads, as the client remembers it.
+    for partition in (0, 1):
+        cluster.kill(cluster.leader(topic, partition))
+        wait_until(told, "extents while one broker is away")
+        cluster.heal()
+        wait_until(told, "extents when it is back")
 
 
 def test_a_slice_reaches_every_point_and_both_group_protocols() -> None:

@@ -1,10 +1,13 @@
+from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec
 
 from runtime.kafka import asking
-from runtime.kafka.asking import committed, passes
+from runtime.kafka.asking import committed, list_offsets, passes
 
 WHERE = [TopicPartition("in", 0)]
 
@@ -67,3 +70,29 @@ def test_a_leader_that_changes_passes_and_a_fatal_error_does_not() -> None:
     assert passes(KafkaError(KafkaError.FENCED_LEADER_EPOCH))
     assert not passes(KafkaError(KafkaError._TIMED_OUT, "over", fatal=True))
     assert not passes(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+
+
+class StaleAdmin:
+    """Goes on with the leader that it remembers until it is made to learn the present one, as the real client does."""
+
+    def __init__(self) -> None:
+        self.stale = True
+
+    def list_offsets(self, wanted: dict[TopicPartition, Any], **_: object) -> dict[TopicPartition, Future[Any]]:
+        answer: Future[Any] = Future()
+        if self.stale:
+            answer.set_exception(failure(KafkaError.FENCED_LEADER_EPOCH))
+        else:
+            answer.set_result(SimpleNamespace(offset=7))
+        return dict.fromkeys(wanted, answer)
+
+    def list_topics(self, **_: object) -> None:
+        self.stale = False
+
+
+def test_offsets_that_a_moved_leader_refused_are_told_when_asked_for_again() -> None:
+    admin = cast("Any", StaleAdmin())
+    wanted = {TopicPartition("in", 0): OffsetSpec.for_timestamp(5)}
+    with pytest.raises(KafkaException, match="FENCED_LEADER_EPOCH"):
+        list_offsets(admin, wanted, IsolationLevel.READ_COMMITTED, 1.0)
+    assert list_offsets(admin, wanted, IsolationLevel.READ_COMMITTED, 1.0) == {("in", 0): 7}
