@@ -27,6 +27,15 @@ class OutputRecord(NamedTuple):
     headers: RecordHeaders | None = None
 
 
+class Backpressure(Exception):  # noqa: N818 - the name of what it is, not of a fault
+    """Raised by `process`: what the records go to takes nothing now. They come again after `wait_s` seconds."""
+
+    def __init__(self, wait_s: float) -> None:
+        """Ask for a pause of `wait_s` seconds."""
+        super().__init__(f"nothing is taken for {wait_s:.1f} s")
+        self.wait_s = wait_s
+
+
 class Processor(Protocol):
     """Decides what follows from records and from time, inside a transaction that may be aborted and run again."""
 

@@ -50,8 +50,9 @@ def raise_if_over(error: KafkaError) -> None:
         raise KafkaException(error)
     if error.code() == KafkaError._FATAL:  # noqa: SLF001
         raise SegwireError(
-            f"the client of the consumer group cannot go on ({error.str()}); start the process again: an instance ID "
-            "that is still in use is free once the session of a killed process has ended"
+            f"the consumer group gave this member's instance ID to another process ({error.str()}); give each replica "
+            "its own ordinal; where there is no other process, start this one again: the ID of a killed process is "
+            "free once its session has ended"
         )
 
 

@@ -1,0 +1,120 @@
+"""Puts the loops of a service together and serves them: what every processor and sink shares of being a service."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import structlog
+from confluent_kafka import Consumer, Producer
+
+from runtime.clock import SystemClock
+from runtime.errors import SegwireError
+from runtime.horizon import Horizon
+from runtime.kafka.clients import admin_client, consumer_config, processor_consumer_config, transactional_config
+from runtime.kafka.topics import describe_topics
+from runtime.kafka.transaction import TransactionalProducer
+from runtime.logs import configure_logs
+from runtime.loop import TransactionLoop
+from runtime.management import ManagementServer
+from runtime.processor import Processor
+from runtime.service import ReadyFile, StopSignal, run_together, settle_collector
+from runtime.settings import KafkaSettings, ProcessorSettings, Settings
+from runtime.state.changelog import Changelog
+from runtime.state.durable import DurableState
+from runtime.state.restore import Restorer
+from runtime.state.table import StateTable
+from schemas.topics import MEMBERSHIP_STATE, TopicNames
+
+_log = structlog.get_logger()
+
+
+class Kept(NamedTuple):
+    """What a processor with state is called, what it reads, and where its state is kept."""
+
+    name: str
+    topic: str
+    changelog: str
+
+
+def group_id(kafka: KafkaSettings, processor: str) -> str:
+    """Return a processor's consumer group; the topics' prefix keeps installations on one cluster apart."""
+    return f"{kafka.topic_prefix}segwire-{processor}"
+
+
+def begin(settings: Settings, service: str) -> TopicNames:
+    """Configure the logs of a service and return the topics' names.
+
+    Raises:
+        SegwireError: Kafka cannot be reached, a topic is missing.
+    """
+    configure_logs(settings.log, service)
+    missing = [state.name for state in describe_topics(settings.kafka) if state.partitions == 0]
+    if missing:
+        raise SegwireError(
+            f"topics are missing at {settings.kafka.bootstrap_servers}: {', '.join(missing)}; run: segwire topics apply"
+        )
+    return TopicNames(settings.kafka.topic_prefix)
+
+
+def durable_state(settings: Settings, kept: Kept, table: StateTable[Any]) -> DurableState[Any]:
+    """Return the state of `table`, kept in a changelog; its restoring thread runs. Close it in the end."""
+    admin = admin_client(settings.kafka)
+    metadata = admin.list_topics(kept.changelog, timeout=30)
+    changelog = Changelog(
+        cluster_id=str(metadata.cluster_id),
+        topic=kept.changelog,
+        partitions=len(metadata.topics[kept.changelog].partitions),
+        delete_retention_ms=int(MEMBERSHIP_STATE.configuration()["delete.retention.ms"]),
+        rules=table.codec.rules,
+    )
+    group = group_id(settings.kafka, kept.name)
+    reader = Consumer({**consumer_config(settings.kafka, group_id=group), "enable.partition.eof": True})
+    clock = SystemClock()
+    restorer = Restorer(
+        consumer=reader, admin=admin, changelog=changelog, input_topic=kept.topic, store=table.store,
+        codec=table.codec, clock=clock, processor=kept.name,
+    )  # fmt: skip
+    state = DurableState(table, restorer, changelog, clock)
+    state.start()
+    return state
+
+
+def transaction_loop(
+    settings: Settings, name: str, topic: str, section: ProcessorSettings, processor: Processor,
+    state: DurableState[Any] | None, horizon: Horizon | None = None,
+) -> TransactionLoop:  # fmt: skip
+    """Return the loop that hosts `processor` over `topic`, in a consumer group of its own name."""
+    group = group_id(settings.kafka, name)
+    transactional_id = f"{group}-{section.ordinal}"
+    config = transactional_config(settings.kafka, section, transactional_id)
+    producer = TransactionalProducer(lambda: Producer(config), transactional_id, section.transaction_timeout_ms / 1000)
+    return TransactionLoop(
+        name=name, topic=topic, settings=section, producer=producer, processor=processor, state=state,
+        consumer=Consumer(processor_consumer_config(settings.kafka, section, group)), clock=SystemClock(),
+        horizon=horizon,
+    )  # fmt: skip
+
+
+def serve(
+    settings: Settings, name: str, section: ProcessorSettings, loops: Sequence[TransactionLoop],
+    ready_file: Path | None, refresh_metrics: Callable[[], None] = lambda: None,
+) -> None:  # fmt: skip
+    """Run the loops of one service, with its management port, until SIGTERM or SIGINT."""
+    stop = StopSignal()
+    stop.install()
+    settle_collector()
+
+    def not_ready() -> str | None:
+        return next((reason for loop in loops if (reason := loop.not_ready()) is not None), None)
+
+    management = ManagementServer(settings.management.host, section.management_port, not_ready, refresh_metrics)
+    management.start()
+    _log.info("service_started", management=management.url)
+    if ready_file is not None:
+        tell = ReadyFile(ready_file, {f"{name}-management": management.url}, settings.kafka.bootstrap_servers or "")
+        tell.when(not_ready, stop)
+    try:
+        run_together([lambda loop=loop: loop.run(stop) for loop in loops], stop)  # type: ignore[misc]
+    finally:
+        management.stop()
+    _log.info("service_stopped")
