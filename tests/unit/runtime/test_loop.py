@@ -215,7 +215,7 @@ def test_a_client_that_cannot_go_on_ends_the_service_though_its_error_bears_no_f
     hosted = Hosted()
     failure = KafkaError(KafkaError._FATAL, "The instance ID is still used by another member")
     hosted.consumer.already_fetched = [FakeMessage(0, 0, failure)]
-    with pytest.raises(SegwireError, match="instance ID that is still in use is free once"):
+    with pytest.raises(SegwireError, match="give each replica its own ordinal"):
         hosted.run(hosted.assign(0), nothing, nothing)
 
 
