@@ -17,7 +17,8 @@ import msgspec
 from schemas.avro_compile import compile_encoder
 from schemas.avro_schema import RecordName, load_schema, without_logical_types
 from schemas.membership import SegmentMembership, SegmentMembershipChange, SegmentMembershipKey
-from schemas.topics import SEGMENT_MEMBERSHIP, SEGMENT_MEMBERSHIP_CHANGES, Topic
+from schemas.receipts import DeliveryReceipt
+from schemas.topics import DELIVERY_RECEIPTS, SEGMENT_MEMBERSHIP, SEGMENT_MEMBERSHIP_CHANGES, Topic
 
 FRAME_BYTES = 5
 
@@ -57,6 +58,7 @@ def fixed_schema_id(topic: Topic) -> int:
 
 MEMBERSHIP_SCHEMA_ID = fixed_schema_id(SEGMENT_MEMBERSHIP)
 CHANGE_SCHEMA_ID = fixed_schema_id(SEGMENT_MEMBERSHIP_CHANGES)
+RECEIPT_SCHEMA_ID = fixed_schema_id(DELIVERY_RECEIPTS)
 
 
 def _decoder(record: RecordName, into: type[_Record]) -> Callable[[bytes], _Record]:
@@ -79,9 +81,11 @@ def _decoder(record: RecordName, into: type[_Record]) -> Callable[[bytes], _Reco
 _encode_key = compile_encoder(load_schema("SegmentMembershipKey"))
 _encode_membership = compile_encoder(load_schema("SegmentMembership"))
 _encode_change = compile_encoder(load_schema("SegmentMembershipChange"))
+_encode_receipt = compile_encoder(load_schema("DeliveryReceipt"))
 _decode_key = _decoder("SegmentMembershipKey", SegmentMembershipKey)
 _decode_membership = _decoder("SegmentMembership", SegmentMembership)
 _decode_change = _decoder("SegmentMembershipChange", SegmentMembershipChange)
+_decode_receipt = _decoder("DeliveryReceipt", DeliveryReceipt)
 
 
 def encode_key(key: SegmentMembershipKey) -> bytes:
@@ -126,3 +130,18 @@ def decode_change(value: bytes) -> SegmentMembershipChange:
     """
     schema_id_of(value)
     return _decode_change(value[FRAME_BYTES:])
+
+
+def encode_receipt(receipt: DeliveryReceipt, schema_id: int = RECEIPT_SCHEMA_ID) -> bytes:
+    """Encode a value of `delivery-receipts`, framed with `schema_id`."""
+    return frame_prefix(schema_id) + _encode_receipt(receipt)
+
+
+def decode_receipt(value: bytes) -> DeliveryReceipt:
+    """Decode a value of `delivery-receipts`; the frame's schema ID is not looked up.
+
+    Raises:
+        AvroDecodeError: it is none.
+    """
+    schema_id_of(value)
+    return _decode_receipt(value[FRAME_BYTES:])

@@ -4,9 +4,14 @@ import json
 from importlib.resources import files
 from typing import Any, Literal
 
-RecordName = Literal["SegmentMembershipKey", "SegmentMembership", "SegmentMembershipChange"]
+RecordName = Literal["SegmentMembershipKey", "SegmentMembership", "SegmentMembershipChange", "DeliveryReceipt"]
 
-RECORD_NAMES: tuple[RecordName, ...] = ("SegmentMembershipKey", "SegmentMembership", "SegmentMembershipChange")
+RECORD_NAMES: tuple[RecordName, ...] = (
+    "SegmentMembershipKey",
+    "SegmentMembership",
+    "SegmentMembershipChange",
+    "DeliveryReceipt",
+)
 
 
 def schema_text(record: RecordName) -> str:

@@ -153,6 +153,17 @@ DEAD_LETTERS = Topic(
     partitioning="key",
     readers="operators, redrive",
 )
+DELIVERY_RECEIPTS = Topic(
+    name="delivery-receipts",
+    purpose="What was sent to which destination under which identifier, and the answer.",
+    key="AAM UUID (UTF-8)",
+    value="Avro: DeliveryReceipt",
+    cleanup="delete",
+    retention_ms=30 * DAY_MS,
+    partitioning="aam_uuid",
+    readers="operators, audits, segwire receipts",
+    value_schema=AvroSchema("DeliveryReceipt", 4),
+)
 
 TOPICS: tuple[Topic, ...] = (
     AAM_POSTS,
@@ -163,6 +174,7 @@ TOPICS: tuple[Topic, ...] = (
     IDENTITY,
     IDENTITY_STATE,
     DEAD_LETTERS,
+    DELIVERY_RECEIPTS,
 )
 
 
@@ -180,6 +192,7 @@ class TopicNames:
         self.identity = prefix + IDENTITY.name
         self.identity_state = prefix + IDENTITY_STATE.name
         self.dead_letters = prefix + DEAD_LETTERS.name
+        self.delivery_receipts = prefix + DELIVERY_RECEIPTS.name
 
 
 def topic_named(name: str) -> Topic | None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import Message
 
-from schemas.avro_codec import AvroDecodeError, decode_change, decode_key, decode_membership
+from schemas.avro_codec import AvroDecodeError, decode_change, decode_key, decode_membership, decode_receipt
 from schemas.content import BadEncoding, TooLarge, inflate
 from schemas.headers import CONTENT_ENCODING, header_text
 from schemas.topics import Topic
@@ -21,6 +21,7 @@ _AVRO: Mapping[str, Callable[[bytes], msgspec.Struct]] = {
     "SegmentMembershipKey": decode_key,
     "SegmentMembership": decode_membership,
     "SegmentMembershipChange": decode_change,
+    "DeliveryReceipt": decode_receipt,
 }
 _encoder = msgspec.json.Encoder()
 

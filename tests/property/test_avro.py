@@ -15,9 +15,11 @@ from schemas.avro_codec import (
     decode_change,
     decode_key,
     decode_membership,
+    decode_receipt,
     encode_change,
     encode_key,
     encode_membership,
+    encode_receipt,
     schema_id_of,
 )
 from schemas.avro_rows import MembershipEncoder
@@ -33,6 +35,7 @@ from schemas.membership import (
     SegmentMembershipChange,
     SegmentMembershipKey,
 )
+from schemas.receipts import DeliveryOutcome, DeliveryReceipt, ReceiptSegment
 
 REFERENCES = {name: fastavro.parse_schema(load_schema(name)) for name in RECORD_NAMES}
 
@@ -72,6 +75,29 @@ CHANGES = st.builds(
     TIMES,
     st.builds(Origin, TEXTS, REGIONS, LONGS, REGIONS),
 )
+OUTCOMES: st.SearchStrategy[DeliveryOutcome] = st.sampled_from(["DELIVERED", "REFUSED", "FAILED", "PARKED"])
+SENT = st.builds(
+    ReceiptSegment,
+    segment_id=TEXTS,
+    sent_as=st.one_of(st.none(), TEXTS),
+    status=STATUSES,
+    verified_at=TIMES,
+    version=LONGS,
+)
+RECEIPTS = st.builds(
+    DeliveryReceipt,
+    destination=TEXTS,
+    aam_uuid=TEXTS,
+    partner=st.one_of(st.none(), PARTNERS),
+    segments=st.lists(SENT, max_size=5),
+    sent_at=TIMES,
+    outcome=OUTCOMES,
+    answered=st.one_of(st.none(), REGIONS),
+    attempt=REGIONS,
+    latency_ms=st.one_of(st.none(), LONGS),
+    request_id=TEXTS,
+    reason=st.one_of(st.none(), TEXTS),
+)
 
 
 def reference_encode(record: RecordName, value: Any) -> bytes:
@@ -91,6 +117,8 @@ def times_in_ms(value: Any) -> Any:
         return (value - datetime.fromtimestamp(0, value.tzinfo)) // (datetime.resolution * 1000)
     if isinstance(value, dict):
         return {name: times_in_ms(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [times_in_ms(inner) for inner in value]
     return value
 
 
@@ -118,6 +146,15 @@ def test_change_is_encoded_and_decoded_as_the_reference_does(change: SegmentMemb
     assert decoded == msgspec.to_builtins(change)
 
 
+@given(RECEIPTS)
+def test_receipt_is_encoded_and_decoded_as_the_reference_does(receipt: DeliveryReceipt) -> None:
+    value = encode_receipt(receipt)
+    assert value == b"\0\0\0\0\x04" + reference_encode("DeliveryReceipt", receipt)
+    assert decode_receipt(value) == receipt
+    decoded = times_in_ms(reference_decode("DeliveryReceipt", value[FRAME_BYTES:]))
+    assert decoded == msgspec.to_builtins(receipt)
+
+
 @given(CHANGES, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_encoding_in_steps_gives_the_same_bytes(change: SegmentMembershipChange, row_id: int, change_id: int) -> None:
     encoder = MembershipEncoder(row_id, change_id)
@@ -138,7 +175,10 @@ def test_encoding_in_steps_gives_the_same_bytes(change: SegmentMembershipChange,
     assert schema_id_of(changed) == change_id
 
 
-@given(st.binary(max_size=100), st.sampled_from([decode_key, decode_membership, decode_change]), st.booleans())
+DECODERS = [decode_key, decode_membership, decode_change, decode_receipt]
+
+
+@given(st.binary(max_size=100), st.sampled_from(DECODERS), st.booleans())
 def test_any_bytes_decode_or_are_refused(binary: bytes, decode: Callable[[bytes], object], framed: bool) -> None:
     with suppress(AvroDecodeError):
         decode(b"\0\0\0\0\x02" + binary if framed else binary)

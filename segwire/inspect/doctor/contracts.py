@@ -9,11 +9,19 @@ from confluent_kafka import Message
 
 from runtime.errors import SegwireError
 from runtime.settings import KafkaSettings
-from schemas.avro_codec import decode_change, decode_key, decode_membership, schema_id_of
+from schemas.avro_codec import decode_change, decode_key, decode_membership, decode_receipt, schema_id_of
 from schemas.avro_schema import RECORD_NAMES, load_schema
 from schemas.event import decode_event
 from schemas.headers import header_text
-from schemas.topics import DEAD_LETTERS, SEGMENT_EVENTS, SEGMENT_MEMBERSHIP, SEGMENT_MEMBERSHIP_CHANGES, TOPICS, Topic
+from schemas.topics import (
+    DEAD_LETTERS,
+    DELIVERY_RECEIPTS,
+    SEGMENT_EVENTS,
+    SEGMENT_MEMBERSHIP,
+    SEGMENT_MEMBERSHIP_CHANGES,
+    TOPICS,
+    Topic,
+)
 from segwire.inspect.decoding import raw_headers
 from segwire.inspect.doctor.finding import Finding
 from segwire.inspect.log_reader import LogReader, Slice
@@ -90,6 +98,12 @@ def _check_change(message: Message) -> str | None:
     return _check_id(SEGMENT_MEMBERSHIP_CHANGES, value)
 
 
+def _check_receipt(message: Message) -> str | None:
+    value = message.value() or b""
+    decode_receipt(value)
+    return _check_id(DELIVERY_RECEIPTS, value)
+
+
 def _check_letter(message: Message) -> str | None:
     missing = [n for n in ("stage", "error", "reason") if header_text(raw_headers(message), n) is None]
     return f"headers are missing: {', '.join(missing)}" if missing else None
@@ -107,4 +121,5 @@ _CHECKS: Mapping[str, Callable[[Message], str | None]] = {
     SEGMENT_MEMBERSHIP.name: _check_row,
     SEGMENT_MEMBERSHIP_CHANGES.name: _check_change,
     DEAD_LETTERS.name: _check_letter,
+    DELIVERY_RECEIPTS.name: _check_receipt,
 }

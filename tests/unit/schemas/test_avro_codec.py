@@ -6,14 +6,17 @@ from schemas.avro_codec import (
     decode_change,
     decode_key,
     decode_membership,
+    decode_receipt,
     encode_change,
     encode_key,
     encode_membership,
+    encode_receipt,
     fixed_schema_id,
     schema_id_of,
 )
 from schemas.event import Origin, Partner
 from schemas.membership import Previous, SegmentMembership, SegmentMembershipChange, SegmentMembershipKey
+from schemas.receipts import DeliveryReceipt, ReceiptSegment
 from schemas.topics import AAM_POSTS
 
 KEY = SegmentMembershipKey("74323", "423", "0578", "14356")
@@ -39,9 +42,26 @@ CHANGE = SegmentMembershipChange(
     origin=Origin("t", 2, 300, 0),
 )
 
+RECEIPT = DeliveryReceipt(
+    destination="p",
+    aam_uuid="0578",
+    partner=Partner("ab", 12345),
+    segments=[ReceiptSegment(segment_id="14356", sent_as="S", status="INACTIVE", verified_at=1, version=77)],
+    sent_at=2,
+    outcome="REFUSED",
+    answered=503,
+    attempt=2,
+    latency_ms=30,
+    request_id="r",
+    reason="full",
+)
+
 # Bytes that are in topics: whoever changes them breaks what was written.
 KEY_BYTES = bytes.fromhex("0a3734333233 06343233 0830353738 0a3134333536")
 ROW_BYTES = KEY_BYTES + bytes.fromhex("00a0a9abd2c555a0a9abd2c555 00 00 0402f2c001046162000263 00 0212 00 9a01")
+RECEIPT_BYTES = bytes.fromhex(
+    "0270 0830353738 0202f2c001046162 02 0a3134333536020253 02 02 9a01 00 04 02 02ee07 04 023c 0272 020866756c6c"
+)
 CHANGE_BYTES = ROW_BYTES + bytes.fromhex("02 020200 02 0274 04 d804 00")
 
 
@@ -58,6 +78,11 @@ def test_row_stays_the_same_bytes_behind_its_frame() -> None:
 def test_change_stays_the_same_bytes_behind_its_frame() -> None:
     assert encode_change(CHANGE).hex() == (b"\0\0\0\0\x03" + CHANGE_BYTES).hex()
     assert decode_change(b"\0\0\0\0\x03" + CHANGE_BYTES) == CHANGE
+
+
+def test_receipt_stays_the_same_bytes_behind_its_frame() -> None:
+    assert encode_receipt(RECEIPT).hex() == (b"\0\0\0\0\x04" + RECEIPT_BYTES).hex()
+    assert decode_receipt(b"\0\0\0\0\x04" + RECEIPT_BYTES) == RECEIPT
 
 
 def test_schema_id_of_a_registry_is_framed_and_read_past() -> None:
