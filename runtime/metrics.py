@@ -123,3 +123,11 @@ MEMBERSHIP_CHANGES = Counter(
 )
 MEMBERSHIP_USERS = Gauge("segwire_membership_users", "Users with state in this process.")
 MEMBERSHIP_ACTIVE = Gauge("segwire_membership_active", "Active memberships in this process.")
+
+# Sinks, whatever their type
+SINK_RECORDS = Counter(
+    "segwire_sink_records", "Records done for good, by result (written or refused).", ["sink", "result"]
+)
+SINK_FAILURES = Counter("segwire_sink_failures", "Batches that could not be written and were put off.", ["sink"])
+SINK_BREAKER_OPEN = Gauge("segwire_sink_breaker_open", "1 while what is written to is given up on, else 0.", ["sink"])
+SINK_WRITE_SECONDS = Histogram("segwire_sink_write_seconds", "Writing one batch.", ["sink"], buckets=_LATENCY_S)

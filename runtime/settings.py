@@ -4,15 +4,19 @@
 *Configuration*. Reading is in `runtime.settings_loader`.
 """
 
+from itertools import count
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from runtime.authentication_settings import HmacSettings, OAuth2Settings
+from runtime.destination_settings import DestinationSettings
 from runtime.http_settings import LimitSettings, Network, TlsSettings, is_loopback
+from runtime.processor_settings import Port
+from runtime.processor_settings import ProcessorSettings as ProcessorSettings  # noqa: PLC0414 - found here by the loop
 from runtime.settings_base import Section as _Section
+from runtime.sink_settings import FIRST_SINK_PORT, SinkSettings
 
-Port = Annotated[int, Field(ge=0, le=65535)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
 
@@ -96,22 +100,6 @@ class IngestSettings(_Section):
     )
 
 
-class ProcessorSettings(_Section):
-    """A processor's loop. `ordinal` makes its transactional ID stable across restarts."""
-
-    management_port: Port
-    ordinal: int = Field(0, ge=0, le=100_000, description="stable number of this replica, unique in the group")
-    group_protocol: Literal["classic", "consumer"] = Field("classic", description="consumer is KIP-848")
-    commit_interval_ms: int = Field(200, ge=10, le=10_000)
-    max_transaction_records: int = Field(10_000, ge=1, le=1_000_000, description="input records per transaction")
-    batch_records: int = Field(2_000, ge=1, le=100_000, description="most input records fetched at a time")
-    session_timeout_ms: int = Field(45_000, ge=6_000, le=1_800_000)
-    watchdog_s: int = Field(
-        300, ge=0, le=86_400, description="without progress while records wait, then exit; 0: never"
-    )
-    transaction_timeout_ms: int = Field(15_000, ge=1_000, le=900_000)
-
-
 class FanOutSettings(ProcessorSettings):
     """The fan-out processor."""
 
@@ -163,6 +151,8 @@ class Settings(_Section):
     ingest: IngestSettings = IngestSettings()
     fan_out: FanOutSettings = FanOutSettings()
     membership: MembershipSettings = MembershipSettings()
+    destinations: dict[Name, DestinationSettings] = Field(default_factory=dict)
+    sinks: dict[Name, SinkSettings] = Field(default_factory=dict)
     management: ManagementSettings = ManagementSettings()
     log: LogSettings = LogSettings()
 
@@ -171,6 +161,33 @@ class Settings(_Section):
         if self.sources is None:
             return {"dev": SourceSettings(allow_unauthenticated=True)}
         return dict(self.sources)
+
+    def effective_sinks(self) -> dict[str, SinkSettings | DestinationSettings]:
+        """Return everything that runs as a sink, by name, each with a management port.
+
+        One that has no port of its own gets the next from 8084 on, sinks first, in the order of the configuration.
+        """
+        sections: dict[str, SinkSettings | DestinationSettings] = {**self.sinks, **self.destinations}
+        own = {
+            section.management_port for section in sections.values() if "management_port" in section.model_fields_set
+        }
+        numbers = (port for port in count(FIRST_SINK_PORT) if port not in own)
+        return {
+            name: section
+            if "management_port" in section.model_fields_set
+            else section.model_copy(update={"management_port": next(numbers)})
+            for name, section in sections.items()
+        }
+
+    @model_validator(mode="after")
+    def _sinks_have_names_of_their_own(self) -> Self:
+        both = sorted(set(self.sinks) & set(self.destinations))
+        if both:
+            raise ValueError(
+                f"sinks.{both[0]} and destinations.{both[0]} have one name, and each runs as a sink of its name; "
+                "rename one of them"
+            )
+        return self
 
     @model_validator(mode="after")
     def _sources_are_authenticated(self) -> Self:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from runtime.errors import ConfigurationError
 from runtime.settings import Settings
-from runtime.settings_variables import PREFIX, overlay
+from runtime.settings_variables import PREFIX, SECRETS, overlay
 
 DEFAULT_PATH = Path("segwire.yaml")
 
@@ -83,14 +83,14 @@ def _explain(finding: Any) -> str:
 
 def _shown(where: list[str], value: Any) -> str:
     """Return a wrong value for people to read, without any secret."""
-    if where[-1] == "secret":
+    if where[-1] in SECRETS:
         return "not shown; put it in quotes if it is a number"
     return repr(_masked(value))
 
 
 def _masked(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: "***" if key == "secret" else _masked(below) for key, below in value.items()}
+        return {key: "***" if key in SECRETS else _masked(below) for key, below in value.items()}
     return [_masked(item) for item in value] if isinstance(value, list) else value
 
 

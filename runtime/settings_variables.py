@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from runtime.errors import ConfigurationError
 
 PREFIX = "SEGWIRE_"
-# Taken as it is: a secret that reads as a number or a list is still that text.
-_VERBATIM = "secret"
+# Taken as they are, and never shown: a secret that reads as a number or a list is still that text.
+SECRETS = frozenset({"secret", "dsn"})
 
 
 def overlay(tree: dict[str, Any], model: type[BaseModel], name: str, text: str) -> None:
@@ -32,7 +32,7 @@ def overlay(tree: dict[str, Any], model: type[BaseModel], name: str, text: str) 
             below = [] if get_origin(annotation) is list else {}
             node[key] = below
         node = below
-    node[_key(node, parts[-1], name)] = text if parts[-1].lower() == _VERBATIM else _value(text)
+    node[_key(node, parts[-1], name)] = text if parts[-1].lower() in SECRETS else _value(text)
 
 
 def _key(node: Any, part: str, name: str) -> Any:
