@@ -23,7 +23,7 @@ from runtime.state.changelog import Changelog
 from runtime.state.durable import DurableState
 from runtime.state.restore import Restorer
 from runtime.state.table import StateTable
-from schemas.topics import MEMBERSHIP_STATE, TopicNames
+from schemas.topics import MEMBERSHIP_STATE, TOPICS, Topic, TopicNames
 
 _log = structlog.get_logger()
 
@@ -41,14 +41,14 @@ def group_id(kafka: KafkaSettings, processor: str) -> str:
     return f"{kafka.topic_prefix}segwire-{processor}"
 
 
-def begin(settings: Settings, service: str) -> TopicNames:
-    """Configure the logs of a service and return the topics' names.
+def begin(settings: Settings, service: str, topics: Sequence[Topic] = TOPICS) -> TopicNames:
+    """Configure the logs of a service that needs `topics`, and return the topics' names.
 
     Raises:
         SegwireError: Kafka cannot be reached, a topic is missing.
     """
     configure_logs(settings.log, service)
-    missing = [state.name for state in describe_topics(settings.kafka) if state.partitions == 0]
+    missing = [state.name for state in describe_topics(settings.kafka, topics) if state.partitions == 0]
     if missing:
         raise SegwireError(
             f"topics are missing at {settings.kafka.bootstrap_servers}: {', '.join(missing)}; run: segwire topics apply"

@@ -4,6 +4,7 @@ Creation, documentation and every other rendering come from here. Names are with
 Source: design of the topics, `docs/ARCHITECTURE.md`.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -165,6 +166,23 @@ DELIVERY_RECEIPTS = Topic(
     value_schema=AvroSchema("DeliveryReceipt", 4),
 )
 
+
+def outbound_state(destination: str) -> Topic:
+    """Return the changelog of an outbound destination: each has one of its own."""
+    return Topic(
+        name=f"outbound-state-{destination}",
+        purpose=f"What destination {destination} was told of each user.",
+        key="AAM UUID (UTF-8)",
+        value="versioned msgpack, private",
+        cleanup="compact",
+        retention_ms=None,
+        partitioning="aam_uuid",
+        readers=f"sink {destination} only (restore)",
+        private=True,
+        settings=_CHANGELOG,
+    )
+
+
 TOPICS: tuple[Topic, ...] = (
     AAM_POSTS,
     SEGMENT_EVENTS,
@@ -176,6 +194,12 @@ TOPICS: tuple[Topic, ...] = (
     DEAD_LETTERS,
     DELIVERY_RECEIPTS,
 )
+"""Of every installation."""
+
+
+def topics_for(destinations: Iterable[str]) -> tuple[Topic, ...]:
+    """Return every topic of an installation with these outbound destinations."""
+    return (*TOPICS, *map(outbound_state, destinations))
 
 
 class TopicNames:

@@ -1,5 +1,6 @@
 """Creates the topics of the manifest, and tells how those of a cluster differ from it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -30,8 +31,8 @@ class TopicState(msgspec.Struct, frozen=True, kw_only=True):
         return {key: value for key, value in self.wanted.items() if self.settings.get(key) != value}
 
 
-def describe_topics(kafka: KafkaSettings) -> list[TopicState]:
-    """Return every topic of the manifest as it is on the cluster.
+def describe_topics(kafka: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> list[TopicState]:
+    """Return every topic of the manifest, or these, as it is on the cluster.
 
     Raises:
         UnreachableKafkaError: nobody answered.
@@ -39,7 +40,7 @@ def describe_topics(kafka: KafkaSettings) -> list[TopicState]:
     require_brokers(kafka)
     admin = admin_client(kafka)
     found = admin.list_topics(timeout=_TIMEOUT_S).topics
-    names = {kafka.topic_prefix + topic.name: topic for topic in TOPICS}
+    names = {kafka.topic_prefix + topic.name: topic for topic in topics}
     settings = _read_settings(admin, [name for name in names if name in found])
     states = []
     for name, topic in names.items():
@@ -57,7 +58,7 @@ def describe_topics(kafka: KafkaSettings) -> list[TopicState]:
     return states
 
 
-def apply_topics(kafka: KafkaSettings) -> list[str]:
+def apply_topics(kafka: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> list[str]:
     """Create missing topics and set differing settings; return one line for each thing done.
 
     Safe to call from several processes at once. Partition counts are never changed: a user's partition number would
@@ -67,7 +68,7 @@ def apply_topics(kafka: KafkaSettings) -> list[str]:
         ConfigurationError: an existing topic has another partition count than configured.
         UnreachableKafkaError: nobody answered.
     """
-    states = describe_topics(kafka)
+    states = describe_topics(kafka, topics)
     _check_partitions(kafka, states)
     admin = admin_client(kafka)
     done = _create(admin, kafka, [state for state in states if state.partitions == 0])

@@ -1,13 +1,14 @@
 """Which Kafka `up` uses: its own, one in a container, or one that runs already."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError, SegwireError
 from runtime.kafka.clients import admin_client, require_brokers
 from runtime.kafka.topics import apply_topics
 from runtime.settings import KafkaSettings
+from schemas.topics import Topic
 from segwire.embedded.kafka.interface import KafkaServer
 from segwire.up.background import Background, Work
 from segwire.up.reporter import Reporter
@@ -64,7 +65,9 @@ def own_settings(kafka: KafkaSettings, bootstrap_servers: str) -> KafkaSettings:
     return kafka.model_copy(update={"bootstrap_servers": bootstrap_servers, "replication_factor": 1, "properties": {}})
 
 
-def apply_topics_of_ours(kafka: KafkaSettings, clock: Clock, pause: Callable[[float], None]) -> list[str]:
+def apply_topics_of_ours(
+    kafka: KafkaSettings, topics: Sequence[Topic], clock: Clock, pause: Callable[[float], None]
+) -> list[str]:
     """Create the topics on a Kafka that was just started. Blocks.
 
     After a crash a broker answers before the controller lets it in again, and until then it may know no topics and
@@ -76,7 +79,7 @@ def apply_topics_of_ours(kafka: KafkaSettings, clock: Clock, pause: Callable[[fl
     limit_s = clock.monotonic_s() + _SETTLE_MAX_S
     while True:
         try:
-            return apply_topics(kafka)
+            return apply_topics(kafka, topics)
         except ConfigurationError:
             raise
         except SegwireError:

@@ -16,6 +16,7 @@ from runtime.errors import ConfigurationError
 from runtime.kafka.topics import apply_topics
 from runtime.service import write_ready_file, write_whole
 from runtime.settings import KafkaSettings, Settings
+from schemas.topics import topics_for
 from segwire.up.background import Background, wait_for
 from segwire.up.demo.samples import moved, samples
 from segwire.up.hints import next_lines, program, url_lines
@@ -160,7 +161,10 @@ class _Up:
         return wait_for(Background(opened.kafka), self._stop), opened.keeper
 
     def _apply_topics(self, kafka: KafkaSettings, keeper: KafkaKeeper | None) -> list[str]:
-        return apply_topics(kafka) if keeper is None else apply_topics_of_ours(kafka, self._clock, time.sleep)
+        topics = topics_for(self._settings.destinations)
+        if keeper is None:
+            return apply_topics(kafka, topics)
+        return apply_topics_of_ours(kafka, topics, self._clock, time.sleep)
 
     def _stop_kafka(self, keeper: KafkaKeeper) -> None:
         self.reporter.say("Kafka: stopping")

@@ -1,11 +1,12 @@
 """`--kafka`, and what is done when our own Kafka dies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from runtime.errors import ConfigurationError, SegwireError
 from runtime.settings import KafkaSettings
+from schemas.topics import TOPICS, Topic
 from segwire.up.kafka import KafkaKeeper, apply_topics_of_ours, check_kafka_option
 from segwire.up.restart import RestartPolicy
 from tests.support.up import ManualClock, Told
@@ -84,27 +85,28 @@ def test_topics_are_tried_again_while_a_broker_is_not_yet_let_in(monkeypatch: py
     clock = ManualClock()
     answers: list[SegwireError | list[str]] = [SegwireError("fenced"), SegwireError("fenced"), ["made"]]
 
-    def apply(_kafka: KafkaSettings) -> list[str]:
+    def apply(_kafka: KafkaSettings, _topics: Sequence[Topic]) -> list[str]:
         answer = answers.pop(0)
         if isinstance(answer, SegwireError):
             raise answer
         return answer
 
     monkeypatch.setattr("segwire.up.kafka.apply_topics", apply)
-    assert apply_topics_of_ours(KafkaSettings(), clock, lambda s: clock.advance_ms(int(s * 1000))) == ["made"]
+    done = apply_topics_of_ours(KafkaSettings(), TOPICS, clock, lambda s: clock.advance_ms(int(s * 1000)))
+    assert done == ["made"]
 
 
 @pytest.mark.parametrize("error", [SegwireError("no disk"), ConfigurationError("12 partitions, not 6")])
 def test_topics_that_cannot_be_made_end_the_start(monkeypatch: pytest.MonkeyPatch, error: SegwireError) -> None:
     clock = ManualClock()
 
-    def apply(_kafka: KafkaSettings) -> list[str]:
+    def apply(_kafka: KafkaSettings, _topics: Sequence[Topic]) -> list[str]:
         raise error
 
     monkeypatch.setattr("segwire.up.kafka.apply_topics", apply)
     began_s = clock.monotonic_s()
     with pytest.raises(SegwireError, match=str(error)):
-        apply_topics_of_ours(KafkaSettings(), clock, lambda s: clock.advance_ms(int(s * 1000)))
+        apply_topics_of_ours(KafkaSettings(), TOPICS, clock, lambda s: clock.advance_ms(int(s * 1000)))
     waited_s = clock.monotonic_s() - began_s
     assert (waited_s == 0) == isinstance(error, ConfigurationError)
 
