@@ -1,6 +1,7 @@
 """`segwire topics`: create, show, read and render the topics."""
 
 import sys
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -85,14 +86,34 @@ def read(
                 sys.stdout.flush()
 
 
-@command.command(epilog="\b\nExample:\n  segwire topics render --format markdown > topics.md")
+@command.command(
+    epilog="\b\nExamples:\n  segwire topics render --format markdown > topics.md"
+    "\n  segwire topics render --format asyncapi > asyncapi.yaml"
+    "\n  segwire topics render --format strimzi --cluster my-cluster | kubectl apply -f -"
+)
 @config_option
 @data_dir_option
-@click.option("--format", "form", type=click.Choice(["markdown"]), default="markdown", show_default=True)
-def render(config: Path | None, data_dir: Path | None, form: str) -> None:  # noqa: ARG001 - one form so far
-    """Render the topic manifest. Needs no Kafka."""
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["markdown", "asyncapi", "strimzi"]),
+    default="markdown",
+    show_default=True,
+    help="For people, for tools that know AsyncAPI 3, or KafkaTopic resources.",
+)
+@click.option("--cluster", default="kafka", show_default=True, help="The Strimzi cluster that the topics are of.")
+def render(config: Path | None, data_dir: Path | None, form: str, cluster: str) -> None:
+    """Render the topic manifest, with the configured prefix, partitions and replication factor. Needs no Kafka."""
+    from segwire.contracts.asyncapi import render_asyncapi
+    from segwire.contracts.strimzi import render_strimzi
     from segwire.inspect.output import until_pipe_closes
     from segwire.inspect.topics_text import render_markdown
 
+    kafka = read_settings(config, data_dir).kafka
+    renderings: dict[str, Callable[[], str]] = {
+        "markdown": lambda: render_markdown(kafka.topic_prefix),
+        "asyncapi": lambda: render_asyncapi(kafka),
+        "strimzi": lambda: render_strimzi(kafka, cluster),
+    }
     with until_pipe_closes():
-        click.echo(render_markdown(read_settings(config, data_dir).kafka.topic_prefix))
+        click.echo(renderings[form]().rstrip("\n"))

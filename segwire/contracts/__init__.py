@@ -1,0 +1,1 @@
+"""The contracts as documents that other tools read: AsyncAPI, OpenAPI, Strimzi resources."""
