@@ -111,8 +111,15 @@ class JarCache:
 
     def _fetched(self, pin: Pin, scratch: Path, download: Download, *, fresh: bool) -> Path:
         scratch.mkdir()
+        counted_bytes = 0
+
+        def received(size_bytes: int) -> None:
+            nonlocal counted_bytes
+            counted_bytes += size_bytes
+            download.received(size_bytes)
+
         try:
-            return self._fetch(pin, scratch, download.received, fresh=fresh)
+            path = self._fetch(pin, scratch, received, fresh=fresh)
         except FetchError as error:
             raise EmbeddedKafkaError(
                 f"Kafka {KAFKA_VERSION} has to be downloaded once, and {pin.coordinate} cannot be ({error}). "
@@ -120,6 +127,9 @@ class JarCache:
                 f"what has arrived is kept. Or copy {self._lib} from a machine that has it, "
                 "or use a Kafka that runs already: --kafka HOST:PORT"
             ) from error
+        # Nothing is heard of what was copied from a local repository, and a second try is heard of twice.
+        download.received(pin.size_bytes - counted_bytes)
+        return path
 
     def _unchanged(self, paths: Sequence[Path]) -> bool:
         try:
