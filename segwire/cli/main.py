@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "topics": "topics",
     "simulate": "simulate",
     "explain": "explain",
+    "receipts": "receipts",
     "dead-letters": "dead_letters",
     "privacy": "privacy",
     "state": "state",

@@ -13,9 +13,10 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from runtime.clock import SystemClock
 from runtime.settings import KafkaSettings
-from schemas.avro_codec import encode_change, encode_key, encode_membership
+from schemas.avro_codec import encode_change, encode_key, encode_membership, encode_receipt
 from schemas.membership import SegmentMembership, SegmentMembershipChange
 from schemas.partitioning import partition_of
+from schemas.receipts import DeliveryReceipt
 from segwire.cli.main import main
 from segwire.embedded.kafka.interface import KafkaServer
 from segwire.inspect.history import key_of
@@ -120,3 +121,8 @@ class Writer:
         partition = partition_of(change.aam_uuid, PARTITIONS)
         key = change.aam_uuid.encode()
         self.put("segment-membership-changes", encode_change(change), key=key, partition=partition)
+
+    def receipt(self, receipt: DeliveryReceipt) -> None:
+        partition = partition_of(receipt.aam_uuid, PARTITIONS)
+        key = receipt.aam_uuid.encode()
+        self.put("delivery-receipts", encode_receipt(receipt), key=key, partition=partition)

@@ -28,6 +28,7 @@ def run(*args: str, env: dict[str, str] | None = None) -> Result:
         "topics read",
         "topics render",
         "explain",
+        "receipts",
         "dead-letters list",
         "dead-letters show",
         "doctor",
@@ -63,6 +64,13 @@ def test_without_any_kafka_the_remedy_is_told(args: list[str]) -> None:
     error = run(*args, env={}).exception
     assert isinstance(error, ConfigurationError)
     assert "SEGWIRE_KAFKA__BOOTSTRAP_SERVERS" in str(error)
+
+
+@pytest.mark.parametrize(
+    "args", [[], ["--destination", "p"], ["--dpid", "7"], ["--dpid", "7", "--aam-uuid", "1"], ["--partner-uuid", ""]]
+)
+def test_receipts_are_of_somebody(args: list[str]) -> None:
+    assert run("receipts", *args).exit_code == 2
 
 
 def test_limit_of_nothing_is_refused() -> None:
