@@ -77,6 +77,10 @@ COMMIT_SECONDS = Histogram(
     "segwire_processor_commit_seconds", "Duration of a transaction's commit.", ["processor"], buckets=_LATENCY_S
 )
 ABORTS = Counter("segwire_processor_aborts", "Transactions aborted.", ["processor"])
+BACKPRESSURE = Gauge(
+    "segwire_processor_backpressure", "1 while records wait as what they go to takes nothing, else 0.", ["processor"]
+)
+BACKPRESSURES = Counter("segwire_processor_backpressures", "Pauses for backpressure.", ["processor"])
 LAG_RECORDS = Gauge(
     "segwire_processor_lag_records", "Input records behind the end, over the assigned partitions.", ["processor"]
 )

@@ -28,19 +28,28 @@ class OutputRecord(NamedTuple):
 
 
 class Backpressure(Exception):  # noqa: N818 - the name of what it is, not of a fault
-    """Raised by `process`: what the records go to takes nothing now. They come again after `wait_s` seconds."""
+    """Raised by `process`: what the records go to takes nothing now. They come again after `wait_s` seconds.
 
-    def __init__(self, wait_s: float) -> None:
+    The first `processed` records of the batch are done: what was returned or yielded of them is committed. Nothing of
+    the others may have been yielded, counted or changed.
+    """
+
+    def __init__(self, wait_s: float, processed: int = 0) -> None:
         """Ask for a pause of `wait_s` seconds."""
         super().__init__(f"nothing is taken for {wait_s:.1f} s")
         self.wait_s = wait_s
+        self.processed = processed
 
 
 class Processor(Protocol):
     """Decides what follows from records and from time, inside a transaction that may be aborted and run again."""
 
     def process(self, records: Sequence[InputRecord]) -> Iterable[OutputRecord]:
-        """Process records in order; a record that cannot be processed becomes a dead letter among the outputs."""
+        """Process records in order; a record that cannot be processed becomes a dead letter among the outputs.
+
+        Raises:
+            Backpressure: the records have to wait. Meanwhile no record is fetched, from whichever partition.
+        """
 
     def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
         """Let happen what is due by `now_ms` in these partitions; also called where no records come."""

@@ -1,13 +1,13 @@
 """Doubles for the loop that hosts a processor: a log that is fetched from, transactions whose fate the test decides."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 from confluent_kafka import KafkaError, TopicPartition
 
 from runtime.kafka.transaction import TransactionAborted
 from runtime.loop import TransactionLoop
-from runtime.processor import InputRecord, OutputRecord
+from runtime.processor import Backpressure, InputRecord, OutputRecord
 from runtime.service import StopSignal
 from runtime.settings import FanOutSettings
 
@@ -207,12 +207,17 @@ class Echo:
 
     def __init__(self) -> None:
         self.due: list[bytes] = []
+        self.pressures: list[Backpressure] = []
         self.punctuated: list[tuple[int, list[int]]] = []
         self.settled = 0
         self.dropped = 0
 
-    def process(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
-        return [OutputRecord("out", -1, record.key, record.value) for record in records]
+    def process(self, records: Sequence[InputRecord]) -> Iterator[OutputRecord]:
+        pressure = self.pressures.pop(0) if self.pressures else None
+        for record in records if pressure is None else records[: pressure.processed]:
+            yield OutputRecord("out", -1, record.key, record.value)
+        if pressure is not None:
+            raise pressure
 
     def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
         self.punctuated.append((now_ms, sorted(partitions)))

@@ -5,6 +5,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from runtime.errors import InvariantError, SegwireError
 from runtime.kafka.transaction import FencedError, OutcomeUnknown, TransactionAborted
+from runtime.processor import Backpressure
 from tests.support.loop import FakeMessage, FakeState, Hosted, nothing
 
 
@@ -217,6 +218,74 @@ def test_a_client_that_cannot_go_on_ends_the_service_though_its_error_bears_no_f
     hosted.consumer.already_fetched = [FakeMessage(0, 0, failure)]
     with pytest.raises(SegwireError, match="give each replica its own ordinal"):
         hosted.run(hosted.assign(0), nothing, nothing)
+
+
+# -- backpressure -----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_open_is_committed_and_the_batch_comes_again_after_the_pause() -> None:
+    hosted = Hosted(commit_interval_ms=10_000)
+    seen: list[set[int]] = []
+
+    def press() -> None:
+        hosted.processor.pressures = [Backpressure(30)]
+        hosted.consumer.ends[0] = 4
+
+    def look() -> None:
+        seen.append(set(hosted.consumer.paused))
+        hosted.clock.at_s += 20
+
+    published = hosted.run(hosted.assign(0, 1), nothing, press, nothing, look, look, look, ends={0: 2, 1: 1})
+    assert published == [["0/0", "0/1", "1/0"], ["0/2", "0/3"]]
+    assert hosted.transactions.offsets == [{0: 2, 1: 1}, {0: 4}]
+    assert seen == [{0, 1}, {0, 1}, set()]
+    assert hosted.loop.not_ready() is None
+
+
+def test_what_was_done_before_the_backpressure_is_committed_and_only_the_rest_comes_again() -> None:
+    hosted = Hosted()
+    hosted.processor.pressures = [Backpressure(1, processed=2), Backpressure(1, processed=1)]
+    published = hosted.run(hosted.assign(0, 1), *[hosted.wait(2)] * 4, ends={0: 3, 1: 1})
+    assert published == [["0/0", "0/1"], ["0/2"], ["1/0"]]
+    assert hosted.transactions.offsets[0] == {0: 2, 1: 0}
+
+
+def test_backpressure_without_anything_done_commits_nothing() -> None:
+    hosted = Hosted(state=FakeState(0))
+    hosted.processor.pressures = [Backpressure(1), Backpressure(1)]
+    assert hosted.run(hosted.assign(0), nothing, *[hosted.wait(2)] * 4, ends={0: 2}) == [["0/0", "0/1"]]
+    assert (hosted.transactions.aborts, hosted.processor.dropped) == (2, 2)
+
+
+def test_what_is_restored_or_assigned_or_rolled_back_during_backpressure_stays_paused_until_its_end() -> None:
+    state = FakeState(0)
+    hosted = Hosted(state=state)
+    hosted.processor.pressures = [Backpressure(30)]
+    paused: list[set[int]] = []
+
+    def restore() -> None:
+        state.ready = {1}
+
+    def look() -> None:
+        paused.append(set(hosted.consumer.paused))
+
+    hosted.run(
+        hosted.assign(0, 1), nothing, hosted.assign(2), restore, look, hosted.wait(31), nothing, look, ends={0: 1}
+    )  # fmt: skip
+    assert paused == [{0, 1, 2}, {2}]
+
+
+def test_records_that_wait_for_backpressure_are_no_standstill() -> None:
+    hosted = Hosted(watchdog_s=60)
+    hosted.processor.pressures = [Backpressure(300)]
+    said: list[str | None] = []
+
+    def look() -> None:
+        said.append(hosted.loop._watchdog.verdict())
+
+    hosted.run(hosted.assign(0), nothing, *[hosted.wait(40), nothing] * 5, look, hosted.wait(200), nothing, ends={0: 1})
+    assert said == [None]
+    assert hosted.transactions.committed == [["0/0"]]
 
 
 # -- timers -----------------------------------------------------------------------------------------------------------
