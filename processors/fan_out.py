@@ -3,20 +3,21 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from processors.rules.explode import Exploded, Finding, explode
+from processors.rules.explode import Exploded, Finding, explode, only
 from runtime import metrics
 from runtime.dead_letters import dead_letter
 from runtime.processor import InputRecord, OutputRecord, RecordHeaders
 from schemas import headers
 from schemas.content import BadEncoding, TooLarge, inflate
 from schemas.event import encode_event
+from schemas.redriven import redriven_marks, users_of
 from schemas.topics import MESSAGE_MAX_BYTES, TopicNames
 
 STAGE = "fan-out"
 # Of the latest time that a date may name, in ms: a longer number is no time.
 _TIME_DIGITS_MAX = 15
-_ON_EVENTS = (headers.SOURCE, headers.RECEIVED_AT_MS, headers.TRACEPARENT)
-_ON_DEAD_LETTERS = (headers.RECEIVED_AT_MS, headers.CONTENT_TYPE, headers.CONTENT_ENCODING, headers.REQUEST_ID)
+_ON_EVENTS = (headers.SOURCE, headers.RECEIVED_AT_MS, headers.TRACEPARENT, headers.REDRIVEN)
+_ON_DEAD_LETTERS = (headers.CONTENT_TYPE, headers.CONTENT_ENCODING, headers.REQUEST_ID)
 
 
 class FanOut:
@@ -60,6 +61,9 @@ class FanOut:
     def _explode(self, record: InputRecord, outputs: list[OutputRecord]) -> None:
         source = headers.header_text(record.headers, headers.SOURCE) or "unknown"
         exploded = self._read(record, source)
+        users = users_of(redriven_marks(record.headers))
+        if users is not None:
+            exploded = only(exploded, users)
         topic, passed_on = self._names.segment_events, self._kept(record, _ON_EVENTS)
         outputs.extend(
             OutputRecord(topic, -1, event.aam_uuid.encode(), encode_event(event), passed_on)
@@ -79,11 +83,9 @@ class FanOut:
             body = inflate(record.value or b"", encoding, MESSAGE_MAX_BYTES)
         except (BadEncoding, TooLarge) as error:
             return Exploded([], [Finding(None, "bad-encoding", str(error))])
-        received_at = headers.header_text(record.headers, headers.RECEIVED_AT_MS) or ""
-        stamped = received_at.isdecimal() and len(received_at) <= _TIME_DIGITS_MAX
         return explode(
             body,
-            received_at=int(received_at) if stamped else record.timestamp_ms,
+            received_at=_received_at_ms(record),
             source=source,
             topic=self._names.aam_posts,
             partition=record.partition,
@@ -106,5 +108,16 @@ class FanOut:
             value=record.value,
             origin=(self._names.aam_posts, record.partition, record.offset),
             user_index=finding.user_index,
-            passed_on=self._kept(record, _ON_DEAD_LETTERS),
+            # Without it a message that is redriven would count as received when it was set aside.
+            passed_on=[
+                (headers.RECEIVED_AT_MS, b"%d" % _received_at_ms(record)),
+                *self._kept(record, _ON_DEAD_LETTERS),
+            ],
+            original=record.headers,
         )
+
+
+def _received_at_ms(record: InputRecord) -> int:
+    text = headers.header_text(record.headers, headers.RECEIVED_AT_MS) or ""
+    stamped = text.isdecimal() and len(text) <= _TIME_DIGITS_MAX
+    return int(text) if stamped else record.timestamp_ms

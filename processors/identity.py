@@ -91,6 +91,7 @@ class Identity:
                     key=record.key,
                     value=record.value,
                     origin=(self._names.identity, record.partition, record.offset),
+                    original=record.headers,
                 )
             )
             return None

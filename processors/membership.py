@@ -163,6 +163,7 @@ class Membership:
                     key=record.key,
                     value=record.value,
                     origin=(self._names.segment_events, record.partition, record.offset),
+                    original=record.headers,
                 )
             )
             return None

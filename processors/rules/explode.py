@@ -70,6 +70,17 @@ def explode(body: bytes, *, received_at: int, source: str, topic: str, partition
     )
 
 
+def only(exploded: Exploded, users: frozenset[int]) -> Exploded:
+    """Return what a message becomes for these users alone (0-based positions), and what concerns all of it."""
+    findings = [found for found in exploded.findings if found.user_index is None or found.user_index in users]
+    return msgspec.structs.replace(
+        exploded,
+        events=[event for event in exploded.events if event.origin.index in users],
+        findings=findings,
+        bad_users=sum(found.user_index is not None for found in findings),
+    )
+
+
 def _findings(post: Post) -> list[Finding]:
     if post.problem is not None:
         return [Finding(None, post.problem.error, post.problem.reason)]

@@ -7,6 +7,7 @@ import pytest
 from processors.fan_out import FanOut
 from runtime.processor import InputRecord, OutputRecord
 from schemas.event import Origin, SegmentEvent, decode_event
+from schemas.redriven import Redriven, redriven_header, redriven_marks
 from schemas.topics import TopicNames
 from tests.support.posts import body, segment, user
 
@@ -50,6 +51,29 @@ def test_a_bad_user_is_set_aside_alone_with_the_original_bytes() -> None:
     assert (said["stage"], said["error"], said["user-index"]) == (b"fan-out", b"bad-status", b"1")
     assert (said["topic"], said["partition"], said["offset"]) == (b"eu-aam-posts", b"3", b"1234")
     assert (said["source"], said["segwire-request-id"], said["content-type"]) == (b"adobe", b"r-1", b"application/json")
+
+
+def test_a_message_that_is_redriven_is_read_for_the_users_whom_it_set_aside() -> None:
+    post = body(user("1"), user("2", Segments=[segment(status="7")]), user("3"), user("4", Segments=[segment("8")]))
+    event, letter = _process(_record(post, redriven_header([Redriven("0-1", 1, 1), Redriven("0-2", 1, 2)])))
+    assert event.key == b"3"
+    said = dict(letter.headers or [])
+    assert said["user-index"] == b"1"
+    assert redriven_marks([*said.items()]) == [Redriven("0-1", 1, 1)]
+
+
+def test_a_message_that_is_redriven_as_a_whole_is_read_for_all_users() -> None:
+    outputs = _process(_record(body(user("1"), user("2")), redriven_header([Redriven("0-1", 1)])))
+    assert [output.key for output in outputs] == [b"1", b"2"]
+    (letter,) = _process(_record(b"[]", redriven_header([Redriven("0-1", 3)])))
+    assert redriven_marks([*(letter.headers or [])]) == [Redriven("0-1", 3)]
+
+
+@pytest.mark.parametrize("stamp", [b"1469636262000", None])
+def test_a_dead_letter_says_when_the_message_was_received(stamp: bytes | None) -> None:
+    record = InputRecord(3, 1, None, b"[]", [("segwire-received-at-ms", stamp)] if stamp else None, 1_469_636_270_000)
+    (letter,) = _process(record)
+    assert dict(letter.headers or [])["segwire-received-at-ms"] == (stamp or b"1469636270000")
 
 
 @pytest.mark.parametrize("value", [None, b"", b"\xff", b"[]", b'{"Users": 1}', b"[" * 100_000])
