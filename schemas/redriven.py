@@ -22,7 +22,21 @@ class Redriven(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     user_index: int | None = None
 
 
+class RedriveMark(msgspec.Struct, frozen=True, gc=False):
+    """A dead letter was redriven: value of the topic `redrive-marks`.
+
+    `at` is epoch ms, `first` the ID of the letter that its record was set aside with first, `count` how often it was
+    sent again by now.
+    """
+
+    letter: str
+    first: str
+    count: int
+    at: int
+
+
 _encoder = msgspec.json.Encoder()
+_mark_decoder = msgspec.json.Decoder(RedriveMark)
 _decoder = msgspec.json.Decoder(list[Redriven])
 
 
@@ -57,3 +71,17 @@ def carried_header(headers: RawHeaders | None, user_index: int | None = None) ->
         return []
     of_user = [mark for mark in marks if mark.user_index == user_index]
     return [redriven_header([max(of_user or marks, key=lambda mark: mark.count)])]
+
+
+def encode_mark(mark: RedriveMark) -> bytes:
+    """Encode a value of `redrive-marks`."""
+    return _encoder.encode(mark)
+
+
+def decode_mark(value: bytes) -> RedriveMark:
+    """Decode a value of `redrive-marks`.
+
+    Raises:
+        msgspec.MsgspecError: it is none.
+    """
+    return _mark_decoder.decode(value)

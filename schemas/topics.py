@@ -154,6 +154,29 @@ DEAD_LETTERS = Topic(
     partitioning="key",
     readers="operators, redrive",
 )
+REDRIVE_MARKS = Topic(
+    name="redrive-marks",
+    purpose="Which dead letters were redriven, and when.",
+    key="the dead letter's ID (UTF-8)",
+    value="JSON: RedriveMark",
+    cleanup="delete",
+    # As long as the letters: a mark is younger than its letter.
+    retention_ms=30 * DAY_MS,
+    partitioning="key",
+    readers="segwire dead-letters",
+    private=True,
+)
+SINK_REQUESTS = Topic(
+    name="sink-requests",
+    purpose="What a sink is to deliver again: dead letters that are redriven, backfills and how far they are.",
+    key="that of what is delivered again",
+    value="the original bytes, or JSON; headers: sink, kind, topic, partition, offset, segwire-redriven",
+    cleanup="delete",
+    retention_ms=30 * DAY_MS,
+    partitioning="aam_uuid",
+    readers="sinks, segwire sink --backfill",
+    private=True,
+)
 DELIVERY_RECEIPTS = Topic(
     name="delivery-receipts",
     purpose="What was sent to which destination under which identifier, and the answer.",
@@ -193,6 +216,8 @@ TOPICS: tuple[Topic, ...] = (
     IDENTITY_STATE,
     DEAD_LETTERS,
     DELIVERY_RECEIPTS,
+    REDRIVE_MARKS,
+    SINK_REQUESTS,
 )
 """Of every installation."""
 
@@ -217,6 +242,8 @@ class TopicNames:
         self.identity_state = prefix + IDENTITY_STATE.name
         self.dead_letters = prefix + DEAD_LETTERS.name
         self.delivery_receipts = prefix + DELIVERY_RECEIPTS.name
+        self.redrive_marks = prefix + REDRIVE_MARKS.name
+        self.sink_requests = prefix + SINK_REQUESTS.name
 
 
 def topic_named(name: str) -> Topic | None:

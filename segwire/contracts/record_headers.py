@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping
 
-from schemas.headers import CONTENT_ENCODING, CONTENT_TYPE, RECEIVED_AT_MS, REQUEST_ID, SOURCE, TRACEPARENT
+from schemas.headers import (
+    CONTENT_ENCODING,
+    CONTENT_TYPE,
+    RECEIVED_AT_MS,
+    REDRIVEN,
+    REQUEST_ID,
+    RETRY_AT_MS,
+    SOURCE,
+    TRACEPARENT,
+)
 from schemas.topics import AAM_POSTS, DEAD_LETTERS, SEGMENT_EVENTS
 
 Described = tuple[tuple[str, str], ...]
@@ -13,10 +22,11 @@ _REQUEST = (REQUEST_ID, "The request's ID, as answered and logged.")
 _TYPE = (CONTENT_TYPE, "The body's media type, as sent.")
 _ENCODING = (CONTENT_ENCODING, "gzip where the body is compressed, as sent.")
 _TRACE = (TRACEPARENT, "W3C trace context, where the request had one.")
+_REDRIVEN = (REDRIVEN, "Where a dead letter was redriven: its first ID and how often it was sent again, JSON.")
 
 HEADERS: Mapping[str, Described] = {
-    AAM_POSTS.name: (_SOURCE, _RECEIVED, _REQUEST, _TYPE, _ENCODING, _TRACE),
-    SEGMENT_EVENTS.name: (_SOURCE, _RECEIVED, _TRACE),
+    AAM_POSTS.name: (_SOURCE, _RECEIVED, _REQUEST, _TYPE, _ENCODING, _TRACE, _REDRIVEN),
+    SEGMENT_EVENTS.name: (_SOURCE, _RECEIVED, _TRACE, _REDRIVEN),
     DEAD_LETTERS.name: (
         ("stage", "Who set it aside: ingest, fan-out, membership or sink:NAME."),
         ("error", "The stable class of the error."),
@@ -30,5 +40,7 @@ HEADERS: Mapping[str, Described] = {
         _REQUEST,
         _TYPE,
         _ENCODING,
+        _REDRIVEN,
+        (RETRY_AT_MS, "What refused it asked to be left alone until then, epoch ms as decimal digits."),
     ),
 }
