@@ -13,7 +13,8 @@ from processors.rules.departure import expire, next_due
 from processors.rules.expiry import TimeLimits
 from processors.rules.membership import apply_event
 from processors.rules.privacy import apply_privacy
-from processors.rules.state import UserState, decode_state, decode_summary, encode_state
+from processors.rules.state import UserState
+from processors.rules.state_codec import decode_state, decode_summary, encode_state
 from processors.rules.story import Story
 from runtime import metrics
 from runtime.dead_letters import dead_letter

@@ -1,10 +1,10 @@
 """How memberships end without being told so: time-to-live, inactivity, removal. Pure. Source: spec §3."""
 
-from collections.abc import Iterator
+from typing import NamedTuple
 
 from processors.rules.expiry import DAY_MS, TimeLimits
-from processors.rules.state import NEVER, UserState
-from processors.rules.story import Place, Story
+from processors.rules.state import NEVER, Destination, UserState
+from processors.rules.story import Story
 from schemas.event import Origin
 from schemas.membership import Cause, SegmentMembershipKey
 
@@ -18,10 +18,12 @@ def expire(story: Story, now_ms: int, limits: TimeLimits) -> None:
     user = story.user
     inactive_at = limits.inactive_at(user.seen_day) if user.seen_day else NEVER
     until = min(now_ms, inactive_at)
-    ending = [(at, place) for at, place in _ends(user, limits) if at <= until]
-    for at, place in sorted(ending, key=lambda end: (end[0], end[1][:3])):
+    for end in sorted(_ends(user, limits, until), key=_order):
+        at = end.at_ms
         version = user.next_version(at)
-        story.turn(place, active=False, since=at, cause="EXPIRED", version=version, changed_at=at)
+        story.turn(
+            end.destination, end.position, active=False, since=at, cause="EXPIRED", version=version, changed_at=at
+        )  # fmt: skip
     if inactive_at <= now_ms:
         remove(story, inactive_at, "INACTIVE_USER", limits)
     if user.tombstone_at <= now_ms:
@@ -43,16 +45,17 @@ def remove(
     user = story.user
     version = user.next_version(at_ms)
     known = set(user.tombstones)
-    for place in places(user):
-        if place.membership.active:
-            story.turn(
-                place, active=False, since=at_ms, cause=cause, version=version, changed_at=at_ms, origin=origin
-            )  # fmt: skip
-        else:
-            place.membership.since = at_ms
-            story.row(place, cause=cause, version=version)
-        if place[:3] not in known:
-            user.tombstones.append(place[:3])
+    for destination in user.destinations:
+        for position, segment_id in enumerate(destination.segment_ids):
+            if destination.stamps[position] & 1:
+                story.turn(destination, position, active=False, since=at_ms, cause=cause, version=version,
+                           changed_at=at_ms, origin=origin)  # fmt: skip
+            else:
+                destination.since[position] = at_ms
+                story.row(destination, position, cause=cause, version=version)
+            name = (destination.client_id, destination.destination_id, segment_id)
+            if name not in known:
+                user.tombstones.append(name)
     if user.tombstones:
         user.tombstone_at = at_ms + limits.tombstone_after_days * DAY_MS
     story.unsynced.extend(user.partners)
@@ -65,16 +68,21 @@ def remove(
 def next_due(user: UserState, limits: TimeLimits) -> int:
     """Return the earliest time at which anything of the user is due, NEVER where nothing is."""
     inactive_at = limits.inactive_at(user.seen_day) if user.seen_day else NEVER
-    ends = min((at for at, _ in _ends(user, limits)), default=NEVER)
+    ends = min([end.at_ms for end in _ends(user, limits, NEVER)], default=NEVER)
     return min(ends, inactive_at, user.tombstone_at, _marker_ends(user, limits))
 
 
 def _bury(story: Story) -> None:
     """Delete the rows of before the removal, but for those that live again."""
     user = story.user
-    living = {place[:3] for place in places(user)}
-    for client_id, destination_id, segment_id in user.tombstones:
-        if (client_id, destination_id, segment_id) not in living:
+    living = {
+        (destination.client_id, destination.destination_id, segment_id)
+        for destination in user.destinations
+        for segment_id in destination.segment_ids
+    }
+    for name in user.tombstones:
+        if name not in living:
+            client_id, destination_id, segment_id = name
             story.told.append(SegmentMembershipKey(client_id, destination_id, story.aam_uuid, segment_id))
     user.tombstones, user.tombstone_at = [], NEVER
     story.stored = True
@@ -87,16 +95,26 @@ def _marker_ends(user: UserState, limits: TimeLimits) -> int:
     return user.removed_at + limits.marker_days * DAY_MS
 
 
-def places(user: UserState) -> Iterator[Place]:
-    """Yield every membership of the user."""
+class _End(NamedTuple):
+    """When the membership at a position expires."""
+
+    at_ms: int
+    destination: Destination
+    position: int
+
+
+def _order(end: _End) -> tuple[int, str, str, str]:
+    destination = end.destination
+    return end.at_ms, destination.client_id, destination.destination_id, destination.segment_ids[end.position]
+
+
+def _ends(user: UserState, limits: TimeLimits, until_ms: int) -> list[_End]:
+    """Return when each active membership expires, those that do by `until_ms`."""
+    ends: list[_End] = []
     for destination in user.destinations:
-        for segment_id, membership in destination.segments.items():
-            yield Place(destination.client_id, destination.destination_id, segment_id, membership)
-
-
-def _ends(user: UserState, limits: TimeLimits) -> Iterator[tuple[int, Place]]:
-    for place in places(user):
-        if place.membership.active:
-            at = limits.expires_at(place.segment_id, place.membership.verified_at)
-            if at is not None:
-                yield at, place
+        for position, stamped in enumerate(destination.stamps):
+            if stamped & 1:
+                at_ms = limits.expires_at(destination.segment_ids[position], stamped >> 1)
+                if at_ms is not None and at_ms <= until_ms:
+                    ends.append(_End(at_ms, destination, position))
+    return ends

@@ -7,9 +7,9 @@ an older or equal repeat changes nothing; absence never removes. Source: spec §
 from processors.rules.departure import expire
 from processors.rules.expiry import DAY_MS, TimeLimits
 from processors.rules.identities import with_partner
-from processors.rules.state import UNKNOWN, Destination, Membership, UserState
-from processors.rules.story import Place, Story
-from schemas.event import SegmentEvent, SegmentStatus
+from processors.rules.state import UNKNOWN, UserState
+from processors.rules.story import Story
+from schemas.event import SegmentEvent
 
 
 def apply_event(user: UserState, event: SegmentEvent, limits: TimeLimits) -> Story:
@@ -58,100 +58,119 @@ def _see(story: Story, event: SegmentEvent, limits: TimeLimits) -> None:
 class _Telling:
     """The segments of one event, one after the other."""
 
-    __slots__ = ("event", "limits", "origin", "story", "told", "version")
+    __slots__ = ("destination", "event", "limits", "origin", "positions", "story", "told", "version")
 
     def __init__(self, story: Story, event: SegmentEvent, limits: TimeLimits) -> None:
+        user = story.user
         self.story = story
         self.event = event
         self.limits = limits
-        self.origin = story.user.add_origin(event.origin)
+        self.origin = user.add_origin(event.origin)
+        self.destination = user.destination(event.client_id, event.destination_id)
+        self.positions: dict[str, int] | None = None
         self.version = 0
         self.told: set[str] = set()
 
     def run(self) -> None:
-        event, story = self.event, self.story
-        destination = story.user.destination(event.client_id, event.destination_id)
-        segments = destination.segments
+        event, story, destination, origin = self.event, self.story, self.destination, self.origin
+        segment_ids, stamps, origins = destination.segment_ids, destination.stamps, destination.origins
         today = event.received_at // DAY_MS * DAY_MS
         tomorrow = today + DAY_MS
+        removed_at = story.user.removed_at
+        position = -1
         for said in event.segments:
-            known, verified_at = segments.get(said.segment_id), said.verified_at
-            if known is not None and verified_at < known.verified_at:
+            segment_id, verified_at, active = said.segment_id, said.verified_at, said.status == "ACTIVE"
+            # A sender mostly names a user's segments in the order of the time before.
+            position += 1
+            if position >= len(segment_ids) or segment_ids[position] != segment_id:
+                position = self._position(segment_id)
+            if position < 0:
+                if verified_at > removed_at:
+                    position = self._first(segment_id, verified_at, active)
                 continue
-            if (
-                known is not None
-                and known.active
-                and said.status == "ACTIVE"
-                and today <= known.verified_at < verified_at < tomorrow
-            ):
+            stamped = stamps[position]
+            known_at = stamped >> 1
+            if verified_at < known_at:
+                continue
+            if active and stamped & 1 and today <= known_at < verified_at < tomorrow:
                 # By far the most of what is said: verified again on the same day, so nothing moves but the last word.
-                known.verified_at, known.origin = verified_at, self.origin
+                stamps[position], origins[position] = verified_at << 1 | 1, origin
                 story.stored = True
-            elif verified_at > story.user.removed_at:
-                self._apply(destination, said, known)
+            elif verified_at > removed_at:
+                self._again(position, verified_at, active)
 
-    def _apply(self, destination: Destination, said: SegmentStatus, known: Membership | None) -> None:
-        if known is None:
-            self._first(destination, said)
-            return
-        newer = said.verified_at > known.verified_at
-        place = Place(destination.client_id, destination.destination_id, said.segment_id, known)
-        if said.status == "ACTIVE":
-            if newer and known.active:
-                self._refresh(place, said.verified_at)
+    def _position(self, segment_id: str) -> int:
+        if self.positions is None:
+            self.positions = {name: position for position, name in enumerate(self.destination.segment_ids)}
+        return self.positions.get(segment_id, -1)
+
+    def _again(self, position: int, verified_at: int, active: bool) -> None:
+        """Hear of a membership that is known, nothing older than what is known of it."""
+        stamped = self.destination.stamps[position]
+        was_active, newer = stamped & 1 == 1, verified_at > stamped >> 1
+        if active:
+            if newer and was_active:
+                self._refresh(position, verified_at)
             elif newer:
-                self._enter(place, said.verified_at)
-        elif known.active and said.verified_at >= known.verified_at:
-            self._exit(place, said.verified_at)
+                self._enter(position, verified_at)
+        elif was_active:
+            self._exit(position, verified_at)
         elif newer:
-            known.verified_at = said.verified_at
+            self.destination.stamps[position] = verified_at << 1
             self.story.stored = True
 
-    def _first(self, destination: Destination, said: SegmentStatus) -> None:
-        membership = Membership(said.verified_at, False, UNKNOWN, self.origin)
-        destination.segments[said.segment_id] = membership
-        place = Place(destination.client_id, destination.destination_id, said.segment_id, membership)
-        if said.status == "ACTIVE":
-            self._enter(place, said.verified_at)
+    def _first(self, segment_id: str, verified_at: int, active: bool) -> int:
+        destination = self.destination
+        # Never entered where it is not active, so that is no change; the row says that the sender has spoken.
+        since = UNKNOWN if active else verified_at
+        position = destination.add(segment_id, verified_at, False, since, self.origin)
+        if self.positions is not None:
+            self.positions[segment_id] = position
+        if active:
+            self._enter(position, verified_at)
         else:
-            # Never entered, so it is no change; the row says that the sender has spoken.
-            membership.since = said.verified_at
-            self._set(place, said.verified_at)
-            self.story.row(place, cause="DISQUALIFIED", version=self._take_version(said.segment_id))
+            self.story.row(destination, position, cause="DISQUALIFIED", version=self._take_version(segment_id))
+        return position
 
-    def _enter(self, place: Place, verified_at: int) -> None:
-        received_at = self.event.received_at
-        self._set(place, verified_at)
-        expires_at = self.limits.expires_at(place.segment_id, verified_at)
+    def _enter(self, position: int, verified_at: int) -> None:
+        story, destination, received_at = self.story, self.destination, self.event.received_at
+        segment_id = destination.segment_ids[position]
+        self._set(position, verified_at, False)
+        expires_at = self.limits.expires_at(segment_id, verified_at)
         over = expires_at is not None and expires_at <= received_at
-        self.story.turn(place, active=True, since=verified_at, cause="QUALIFIED", changed_at=received_at,
-                        version=self._take_version(place.segment_id), expires_at=expires_at,
-                        origin=self.event.origin, is_row=not over)  # fmt: skip
+        story.turn(destination, position, active=True, since=verified_at, cause="QUALIFIED", changed_at=received_at,
+                   version=self._take_version(segment_id), expires_at=expires_at,
+                   origin=self.event.origin, is_row=not over)  # fmt: skip
         if expires_at is None:
             return
         if not over:
-            self.story.user.due_at = min(self.story.user.due_at, expires_at)
+            story.user.due_at = min(story.user.due_at, expires_at)
             return
         # Over before it was known: told whole, so that the change log does not depend on when it is computed.
-        self.story.turn(place, active=False, since=expires_at, cause="EXPIRED", changed_at=received_at,
-                        version=self.story.user.next_version(received_at), origin=self.event.origin)  # fmt: skip
+        story.turn(destination, position, active=False, since=expires_at, cause="EXPIRED", changed_at=received_at,
+                   version=story.user.next_version(received_at), origin=self.event.origin)  # fmt: skip
 
-    def _refresh(self, place: Place, verified_at: int) -> None:
+    def _refresh(self, position: int, verified_at: int) -> None:
         """Verify again. The row goes out only where that moves when it expires; the lower bound `due_at` may stay."""
-        before = self.limits.expires_at(place.segment_id, place.membership.verified_at)
-        self._set(place, verified_at)
-        after = self.limits.expires_at(place.segment_id, verified_at)
+        destination, limits = self.destination, self.limits
+        segment_id = destination.segment_ids[position]
+        before = limits.expires_at(segment_id, destination.stamps[position] >> 1)
+        self._set(position, verified_at, True)
+        after = limits.expires_at(segment_id, verified_at)
         if after != before:
-            self.story.row(place, cause="QUALIFIED", version=self._take_version(place.segment_id), expires_at=after)
+            version = self._take_version(segment_id)
+            self.story.row(destination, position, cause="QUALIFIED", version=version, expires_at=after)
 
-    def _exit(self, place: Place, verified_at: int) -> None:
-        self._set(place, verified_at)
-        self.story.turn(place, active=False, since=verified_at, cause="DISQUALIFIED",
-                        changed_at=self.event.received_at, version=self._take_version(place.segment_id),
-                        origin=self.event.origin)  # fmt: skip
+    def _exit(self, position: int, verified_at: int) -> None:
+        self._set(position, verified_at, True)
+        self.story.turn(self.destination, position, active=False, since=verified_at, cause="DISQUALIFIED",
+                        changed_at=self.event.received_at, origin=self.event.origin,
+                        version=self._take_version(self.destination.segment_ids[position]))  # fmt: skip
 
-    def _set(self, place: Place, verified_at: int) -> None:
-        place.membership.verified_at, place.membership.origin = verified_at, self.origin
+    def _set(self, position: int, verified_at: int, active: bool) -> None:
+        """Note the last word, before what follows from it."""
+        self.destination.stamps[position] = verified_at << 1 | active
+        self.destination.origins[position] = self.origin
         self.story.stored = True
 
     def _take_version(self, segment_id: str) -> int:

@@ -1,40 +1,56 @@
-"""A user's state and its stored versions. Private to the membership processor.
-
-Stored as one version byte and msgpack arrays: small, and quick to read. A new version gets a new byte, and a decoder
-for the old one stays.
-"""
+"""A user's state. Private to the membership processor; how it is stored is in `processors.rules.state_codec`."""
 
 import msgspec
 
 from schemas.event import Origin, Partner
 
-VERSION = b"\x01"
 NEVER = 1 << 62
 """A time that never comes, epoch ms."""
 UNKNOWN = -1
 """`since` of a membership of which nothing was published."""
 
 
-class Membership(msgspec.Struct, array_like=True, gc=False):
-    """One membership: the last writer's time, whether it is active, since when, and the record that set it.
+class Destination(msgspec.Struct, array_like=True, gc=False):
+    """A user's memberships at one destination, in columns: what stands at one position is of one segment.
 
-    The record is an index into the user's `origins`: one message sets many memberships. When the membership expires is
-    not kept: it follows from `verified_at` and the configured time-to-live, so a change of configuration applies to
+    Columns, as few and large objects are quicker to read, change and write than many small ones. `stamps`: the last
+    writer's time, and whether the membership is active (`stamp`). `since`: epoch ms. `origins`: the record that set the
+    membership, an index into the user's `origins`: one message sets many memberships. When a membership expires is not
+    kept: it follows from when it was verified and the configured time-to-live, so a change of configuration applies to
     what is already there.
     """
 
-    verified_at: int
-    active: bool
-    since: int
-    origin: int
-
-
-class Destination(msgspec.Struct, array_like=True, gc=False):
-    """A user's memberships at one destination, by segment ID."""
-
     client_id: str
     destination_id: str
-    segments: dict[str, Membership]
+    segment_ids: list[str] = []
+    stamps: list[int] = []
+    since: list[int] = []
+    origins: list[int] = []
+
+    def add(self, segment_id: str, verified_at: int, active: bool, since: int, origin: int) -> int:
+        """Add a membership of a segment that is not there yet; return its position."""
+        self.segment_ids.append(segment_id)
+        self.stamps.append(stamp(verified_at, active))
+        self.since.append(since)
+        self.origins.append(origin)
+        return len(self.segment_ids) - 1
+
+    def position(self, segment_id: str) -> int:
+        """Return the position of a segment, -1 where it is not there."""
+        return self.segment_ids.index(segment_id) if segment_id in self.segment_ids else -1
+
+    def active(self, position: int) -> bool:
+        """Return whether the membership at a position is active."""
+        return self.stamps[position] & 1 == 1
+
+    def verified_at(self, position: int) -> int:
+        """Return when the membership at a position was last verified, epoch ms."""
+        return self.stamps[position] >> 1
+
+
+def stamp(verified_at: int, active: bool) -> int:
+    """Return when and whether, as one number: epoch ms doubled, and one more if active."""
+    return verified_at << 1 | active
 
 
 class UserState(msgspec.Struct, array_like=True, gc=False):
@@ -78,7 +94,7 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
         for found in self.destinations:
             if found.client_id == client_id and found.destination_id == destination_id:
                 return found
-        new = Destination(client_id, destination_id, {})
+        new = Destination(client_id, destination_id)
         self.destinations.append(new)
         return new
 
@@ -90,18 +106,10 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
         self.origins.append((topic, origin.partition, origin.offset, origin.index))
         return len(self.origins) - 1
 
-    def origin_of(self, membership: Membership) -> Origin:
-        """Return the record that last set a membership."""
-        topic, partition, offset, index = self.origins[membership.origin]
+    def origin_of(self, origin: int) -> Origin:
+        """Return the record of which the index is kept with a membership."""
+        topic, partition, offset, index = self.origins[origin]
         return Origin(self.topics[topic], partition, offset, index)
-
-    def drop_unused_origins(self) -> None:
-        """Keep the origins that are named, in the order of their memberships."""
-        kept: dict[int, int] = {}
-        for destination in self.destinations:
-            for membership in destination.segments.values():
-                membership.origin = kept.setdefault(membership.origin, len(kept))
-        self.origins = [self.origins[origin] for origin in kept]
 
     def next_version(self, at_ms: int) -> int:
         """Take the next version: higher than every one before, and at least `at_ms` (invariant I4)."""
@@ -119,45 +127,3 @@ class UserSummary(msgspec.Struct, array_like=True, gc=False):
     removed_at: int
     active: int
     rules: int
-
-
-class StateVersionError(ValueError):
-    """A stored state has a version that this release does not know."""
-
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(UserState)
-_summary_decoder = msgspec.msgpack.Decoder(UserSummary)
-
-
-def encode_state(state: UserState) -> bytes:
-    """Encode a state as it is stored and written to the changelog."""
-    state.drop_unused_origins()
-    return VERSION + _encoder.encode(state)
-
-
-def decode_state(value: bytes) -> UserState:
-    """Decode a stored state of any known version.
-
-    Raises:
-        StateVersionError: it was written by a newer release.
-    """
-    return _decoder.decode(_payload(value))
-
-
-def decode_summary(value: bytes) -> UserSummary:
-    """Decode the first fields of a stored state of any known version.
-
-    Raises:
-        StateVersionError: it was written by a newer release.
-    """
-    return _summary_decoder.decode(_payload(value))
-
-
-def _payload(value: bytes) -> memoryview:
-    if value[:1] != VERSION:
-        raise StateVersionError(
-            f"stored state has version {value[:1].hex() or 'none'}, this release knows {VERSION.hex()}; "
-            "run the release that wrote it, or a newer one"
-        )
-    return memoryview(value)[1:]

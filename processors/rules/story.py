@@ -1,10 +1,6 @@
 """What is published of one user: the rows and changes that a rule tells, in order. Pure."""
 
-from typing import NamedTuple
-
-import msgspec
-
-from processors.rules.state import UNKNOWN, Membership, UserState
+from processors.rules.state import UNKNOWN, Destination, UserState, stamp
 from schemas.event import Origin, Partner, Status
 from schemas.membership import (
     Cause,
@@ -16,40 +12,46 @@ from schemas.membership import (
 )
 
 
-class Place(NamedTuple):
-    """One membership with its names."""
-
-    client_id: str
-    destination_id: str
-    segment_id: str
-    membership: Membership
-
-
-class Turn(msgspec.Struct, frozen=True, gc=False):
+class Turn:
     """How a membership was entered or left."""
 
-    change: ChangeKind
-    previous: Previous | None
-    changed_at: int
-    origin: Origin
+    __slots__ = ("change", "changed_at", "origin", "previous")
+
+    def __init__(self, change: ChangeKind, previous: Previous | None, changed_at: int, origin: Origin) -> None:
+        self.change: ChangeKind = change
+        self.previous = previous
+        self.changed_at = changed_at
+        self.origin = origin
 
 
-class Told(msgspec.Struct, frozen=True, gc=False):
+class Told:
     """A membership as it is published: as a row, as a change, or as both, which then are the same but for `turn`."""
 
-    client_id: str
-    destination_id: str
-    segment_id: str
-    status: Status
-    since: int
-    verified_at: int
-    expires_at: int | None
-    cause: Cause
-    partners: list[Partner]
-    regions: list[int]
-    version: int
-    is_row: bool
-    turn: Turn | None
+    __slots__ = (
+        "cause", "client_id", "destination_id", "expires_at", "is_row", "partners", "regions", "segment_id", "since",
+        "status", "turn", "verified_at", "version",
+    )  # fmt: skip
+
+    def __init__(
+        self, destination: Destination, position: int, cause: Cause, expires_at: int | None, user: UserState,
+        version: int, is_row: bool, turn: Turn | None,
+    ) -> None:  # fmt: skip
+        """Tell of the membership at a position as it is now."""
+        stamped = destination.stamps[position]
+        self.client_id = destination.client_id
+        self.destination_id = destination.destination_id
+        self.segment_id = destination.segment_ids[position]
+        self.status: Status = "ACTIVE" if stamped & 1 else "INACTIVE"
+        self.since = destination.since[position]
+        self.verified_at = stamped >> 1
+        self.expires_at = expires_at
+        self.cause: Cause = cause
+        # Never changed in place by a rule, only replaced: so what was told stays as it was.
+        self.partners: list[Partner] = user.partners
+        self.regions: list[int] = user.regions
+        self.version = version
+        self.is_row = is_row
+        self.turn = turn
 
     def row(self, aam_uuid: str) -> SegmentMembership:
         """Return the row."""
@@ -63,9 +65,12 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     def change(self, aam_uuid: str, turn: Turn) -> SegmentMembershipChange:
         """Return the change."""
         return SegmentMembershipChange(
-            **msgspec.structs.asdict(self.row(aam_uuid)),
-            **msgspec.structs.asdict(turn),
-        )
+            client_id=self.client_id, destination_id=self.destination_id, aam_uuid=aam_uuid,
+            segment_id=self.segment_id, status=self.status, since=self.since, verified_at=self.verified_at,
+            expires_at=self.expires_at, cause=self.cause, partners=self.partners, regions=self.regions,
+            version=self.version, change=turn.change, previous=turn.previous, changed_at=turn.changed_at,
+            origin=turn.origin,
+        )  # fmt: skip
 
 
 class Story:
@@ -104,33 +109,30 @@ class Story:
         ]
 
     def turn(
-        self, place: Place, *, active: bool, since: int, cause: Cause, version: int, changed_at: int,
-        expires_at: int | None = None, origin: Origin | None = None, is_row: bool = True,
+        self, destination: Destination, position: int, *, active: bool, since: int, cause: Cause, version: int,
+        changed_at: int, expires_at: int | None = None, origin: Origin | None = None, is_row: bool = True,
     ) -> None:  # fmt: skip
-        """Enter or leave a membership. Without `origin` the record that had set it is named."""
-        membership, user = place.membership, self.user
-        before = membership.since
-        was: Previous | None = None
-        if before != UNKNOWN:
-            was = Previous("ACTIVE" if membership.active else "INACTIVE", before)
-        user.active += active - membership.active
-        membership.active, membership.since = active, since
-        kind: ChangeKind = "ENTERED" if active else "EXITED"
-        turn = Turn(kind, was, changed_at, origin or user.origin_of(membership))
-        self._tell(place, cause, version, expires_at, is_row, turn)
+        """Enter or leave the membership at a position. Without `origin` the record that had set it is named."""
+        user = self.user
+        stamped, before = destination.stamps[position], destination.since[position]
+        was_active = stamped & 1 == 1
+        previous = None if before == UNKNOWN else Previous("ACTIVE" if was_active else "INACTIVE", before)
+        user.active += active - was_active
+        destination.stamps[position] = stamp(stamped >> 1, active)
+        destination.since[position] = since
+        record = user.origin_of(destination.origins[position]) if origin is None else origin
+        turn = Turn("ENTERED" if active else "EXITED", previous, changed_at, record)
+        self._tell(destination, position, cause, version, expires_at, is_row, turn)
 
-    def row(self, place: Place, *, cause: Cause, version: int, expires_at: int | None = None) -> None:
+    def row(
+        self, destination: Destination, position: int, *, cause: Cause, version: int, expires_at: int | None = None
+    ) -> None:  # fmt: skip
         """Publish the membership as it now is, though it was neither entered nor left."""
-        self._tell(place, cause, version, expires_at, True, None)
+        self._tell(destination, position, cause, version, expires_at, True, None)
 
     def _tell(
-        self, place: Place, cause: Cause, version: int, expires_at: int | None, is_row: bool, turn: Turn | None
+        self, destination: Destination, position: int, cause: Cause, version: int, expires_at: int | None,
+        is_row: bool, turn: Turn | None,
     ) -> None:  # fmt: skip
-        client_id, destination_id, segment_id, membership = place
-        status: Status = "ACTIVE" if membership.active else "INACTIVE"
         self.stored = True
-        told = Told(
-            client_id, destination_id, segment_id, status, membership.since, membership.verified_at, expires_at,
-            cause, self.user.partners, self.user.regions, version, is_row, turn,
-        )  # fmt: skip
-        self.told.append(told)
+        self.told.append(Told(destination, position, cause, expires_at, self.user, version, is_row, turn))

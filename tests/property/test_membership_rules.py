@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from processors.rules.departure import expire
 from processors.rules.expiry import TimeLimits
 from processors.rules.membership import apply_event
-from processors.rules.state import UserState, decode_state, encode_state
+from processors.rules.state import UserState
+from processors.rules.state_codec import decode_state, encode_state
 from processors.rules.story import Story
 from schemas.event import Origin, Partner, SegmentEvent, SegmentStatus
 from schemas.membership import SegmentMembership, SegmentMembershipChange
@@ -85,9 +86,9 @@ class Published:
 
     def memberships(self) -> dict[tuple[str, str], tuple[bool, int]]:
         return {
-            (destination.destination_id, name): (known.active, known.verified_at)
+            (destination.destination_id, name): (destination.active(position), destination.verified_at(position))
             for destination in self.user.destinations
-            for name, known in destination.segments.items()
+            for position, name in enumerate(destination.segment_ids)
         }
 
     def _take(self, story: Story) -> Story:

@@ -1,15 +1,8 @@
+import msgspec
 import pytest
 
-from processors.rules.state import (
-    NEVER,
-    VERSION,
-    Destination,
-    Membership,
-    StateVersionError,
-    UserState,
-    decode_state,
-    encode_state,
-)
+from processors.rules.state import NEVER, Destination, UserState, stamp
+from processors.rules.state_codec import VERSION, StateVersionError, decode_state, decode_summary, encode_state
 from schemas.event import Origin, Partner
 from tests.support.events import DAY_0
 
@@ -20,27 +13,40 @@ STATE = UserState(
     due_at=NEVER,
     removed_at=0,
     active=1,
-    destinations=[Destination("74323", "423", {"14356": Membership(DAY_0, True, DAY_0, 0)})],
+    destinations=[Destination("74323", "423", ["14356"], [stamp(DAY_0, True)], [DAY_0], [0])],
     partners=[Partner("4250948725049857", 12345), Partner("a|b", None)],
     regions=[9],
     topics=["aam-posts"],
     origins=[(0, 3, 1234, 1)],
 )
-STORED = bytes.fromhex(
+STORED_1 = bytes.fromhex(
     "019e29cf0000019254d38000cd4e20cf40000000000000000001009193a53734333233a334323381a53134333536"
     "94cf0000019254d38000c3cf0000019254d3800000"
     "9282a475756964b034323530393438373235303439383537a464706964cd303982a475756964a3617c62a464706964c0"
     "910991a961616d2d706f73747391940003cd04d20190cf4000000000000000"
 )
-"""What this release wrote of `STATE`."""
+"""What version 1 wrote of `STATE`."""
+STORED_2 = bytes.fromhex(
+    "029e29cf0000019254d38000cd4e20cf40000000000000000001009196a53734333233a334323391a531343335"
+    "3691cf00000324a9a7000191cf0000019254d3800091009282a475756964b03432353039343837323530343938"
+    "3537a464706964cd303982a475756964a3617c62a464706964c0910991a961616d2d706f73747391940003cd04"
+    "d20190cf4000000000000000"
+)
+"""What this release writes of `STATE`."""
 
 
 def test_a_state_comes_back_as_it_was() -> None:
     assert decode_state(encode_state(STATE)) == STATE
 
 
-def test_what_was_stored_before_is_still_read() -> None:
-    assert decode_state(STORED) == STATE
+@pytest.mark.parametrize("stored", [STORED_1, STORED_2])
+def test_what_was_stored_before_is_still_read(stored: bytes) -> None:
+    assert decode_state(stored) == STATE
+    assert msgspec.structs.astuple(decode_summary(stored)) == (41, DAY_0, 20_000, NEVER, 0, 1, 0)
+
+
+def test_what_is_stored_does_not_change_without_a_new_version() -> None:
+    assert encode_state(decode_state(STORED_1)) == STORED_2
 
 
 def test_a_new_user_has_nothing_due_and_nothing_behind() -> None:
@@ -54,15 +60,16 @@ def test_states_do_not_share_their_lists() -> None:
 
 
 def test_a_state_begins_with_its_version() -> None:
-    assert encode_state(STATE)[:1] == VERSION == b"\x01"
+    assert encode_state(STATE)[:1] == VERSION == b"\x02"
 
 
-@pytest.mark.parametrize(("stored", "version"), [(b"\x02\x90", "02"), (b"\x00", "00"), (b"", "none")])
+@pytest.mark.parametrize(("stored", "version"), [(b"\x03\x90", "03"), (b"\x00", "00"), (b"", "none")])
 def test_a_state_of_a_newer_release_is_refused_with_what_to_do(stored: bytes, version: str) -> None:
     with pytest.raises(StateVersionError) as refused:
         decode_state(stored)
     assert str(refused.value) == (
-        f"stored state has version {version}, this release knows 01; run the release that wrote it, or a newer one"
+        f"stored state has version {version}, this release knows 02 and before; run the release that wrote it, "
+        "or a newer one"
     )
 
 
@@ -82,22 +89,33 @@ def test_versions_rise_by_at_least_one_and_follow_the_time() -> None:
 
 def test_the_record_that_set_a_membership_is_remembered_by_topic_partition_offset_and_position() -> None:
     user = UserState()
-    segments = user.destination("1", "2").segments
-    other = segments["4"] = Membership(0, False, 0, user.add_origin(Origin("old-posts", 1, 2, 3)))
-    membership = segments["3"] = Membership(0, False, 0, user.add_origin(Origin("aam-posts", 4, 5, 6)))
-    membership.origin = user.add_origin(Origin("aam-posts", 7, 8, 9))
+    destination = user.destination("1", "2")
+    other = destination.add("4", 0, False, 0, user.add_origin(Origin("old-posts", 1, 2, 3)))
+    known = destination.add("3", 0, False, 0, user.add_origin(Origin("aam-posts", 4, 5, 6)))
+    destination.origins[known] = user.add_origin(Origin("aam-posts", 7, 8, 9))
     for told in (user, decode_state(encode_state(user))):
-        of_3, of_4 = (told.destination("1", "2").segments[name] for name in ("3", "4"))
-        assert told.origin_of(of_3) == Origin("aam-posts", 7, 8, 9)
-        assert told.origin_of(of_4) == Origin("old-posts", 1, 2, 3)
+        origins = told.destination("1", "2").origins
+        assert told.origin_of(origins[known]) == Origin("aam-posts", 7, 8, 9)
+        assert told.origin_of(origins[other]) == Origin("old-posts", 1, 2, 3)
         assert told.topics == ["old-posts", "aam-posts"]
-    assert (other.origin, membership.origin) == (0, 1)
+    assert destination.origins == [0, 1]
 
 
 def test_origins_that_no_membership_names_are_not_stored() -> None:
     user = UserState()
-    membership = Membership(0, False, 0, 0)
-    user.destination("1", "2").segments["3"] = membership
+    destination = user.destination("1", "2")
+    known = destination.add("3", 0, False, 0, 0)
     for offset in range(50):
-        membership.origin = user.add_origin(Origin("aam-posts", 4, offset, 6))
+        destination.origins[known] = user.add_origin(Origin("aam-posts", 4, offset, 6))
     assert decode_state(encode_state(user)).origins == [(0, 4, 49, 6)]
+
+
+def test_a_membership_is_found_by_its_segment() -> None:
+    destination = Destination("1", "2")
+    positions = [destination.add(name, DAY_0 + number, number == 1, 0, 0) for number, name in enumerate("ab")]
+    assert positions == [destination.position("a"), destination.position("b")] == [0, 1]
+    assert destination.position("c") == -1
+    assert [(destination.verified_at(at), destination.active(at)) for at in positions] == [
+        (DAY_0, False),
+        (DAY_0 + 1, True),
+    ]
