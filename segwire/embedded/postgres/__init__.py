@@ -1,0 +1,1 @@
+"""A real PostgreSQL from a package, as a child process."""

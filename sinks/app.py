@@ -1,0 +1,42 @@
+"""Composition root of the sinks: everything is put together here, and nowhere else."""
+
+import difflib
+from contextlib import ExitStack
+from pathlib import Path
+
+from runtime.errors import ConfigurationError
+from runtime.hosting import begin, serve
+from runtime.loop import TransactionLoop
+from runtime.settings import Settings
+from sinks.context import SinkContext
+
+
+def run_sink(settings: Settings, name: str, ready_file: Path | None) -> None:
+    """Run one configured sink or destination until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigurationError: none of this name is configured, or what it needs is not there.
+        SegwireError: Kafka cannot be reached, a topic is missing, a port is taken, another process has this ordinal.
+    """
+    section = settings.effective_sinks().get(name)
+    if section is None:
+        raise ConfigurationError(_unknown(settings, name))
+    with ExitStack() as cleanup:
+        context = SinkContext(name, settings, begin(settings, f"sink-{name}"), cleanup)
+        serve(settings, context.service, section, _loops(context), ready_file)
+
+
+def _loops(context: SinkContext) -> list[TransactionLoop]:
+    # Each is imported only where it is used: the others' libraries cost memory and time.
+    from sinks.postgres.app import postgres_loops
+
+    return postgres_loops(context, context.settings.sinks[context.name])
+
+
+def _unknown(settings: Settings, name: str) -> str:
+    known = sorted(settings.effective_sinks())
+    if not known:
+        return f"sink {name}: no sink is configured; add sinks.{name} (or destinations.{name}) to the configuration"
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"the nearest is {near[0]}" if near else "configured: " + ", ".join(known)
+    return f"sink {name}: there is none of this name; {hint}"

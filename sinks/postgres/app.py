@@ -1,0 +1,67 @@
+"""Puts the PostgreSQL sink together: one loop for the rows, one for the changes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from runtime.clock import SystemClock
+from runtime.errors import ConfigurationError
+from runtime.hosting import transaction_loop
+from runtime.kafka.topic_ids import topic_id
+from runtime.loop import TransactionLoop
+from runtime.secrets import read_secret
+from runtime.sink_settings import PostgresSinkSettings
+from sinks.context import SinkContext
+from sinks.frame import SinkProcessor
+from sinks.postgres.changes import ChangeTable
+from sinks.postgres.database import Database, check_dsn
+from sinks.postgres.membership import MembershipTable
+from sinks.postgres.offsets import Offsets
+from sinks.postgres.sink import PostgresSink
+from sinks.postgres.table import Table
+
+
+def postgres_loops(context: SinkContext, section: PostgresSinkSettings) -> list[TransactionLoop]:
+    """Return the loops of a PostgreSQL sink. The database need not be there yet.
+
+    Raises:
+        ConfigurationError: there is no connection string, or it cannot be read.
+        SegwireError: Kafka does not describe the topics.
+    """
+    dsn = _dsn(f"sinks.{context.name}", section)
+    names = context.names
+    # A colon is in no sink's name, so no other sink has this group.
+    return [
+        _loop(context, section, context.service, names.segment_membership, MembershipTable(), dsn),
+        _loop(context, section, f"{context.service}:changes", names.segment_membership_changes, ChangeTable(), dsn),
+    ]
+
+
+def _loop(
+    context: SinkContext, section: PostgresSinkSettings, name: str, topic: str, table: Table, dsn: Callable[[], str]
+) -> TransactionLoop:
+    database = Database(dsn)
+    context.cleanup.callback(database.close)
+    offsets = Offsets(topic, topic_id(context.settings.kafka, topic))
+    sink = PostgresSink(database, offsets, table)
+    processor = SinkProcessor(context.name, topic, context.names.dead_letters, sink, SystemClock())
+    return transaction_loop(context.settings, name, topic, section, processor, None)
+
+
+def _dsn(setting: str, section: PostgresSinkSettings) -> Callable[[], str]:
+    """Return what gives the connection string, read again each time: a rotated password is used at once."""
+
+    def read() -> str:
+        if section.dsn is not None:
+            return section.dsn.get_secret_value()
+        assert section.dsn_file is not None, "the settings check it"
+        try:
+            return read_secret(f"{setting}.dsn_file", Path(section.dsn_file)).decode()
+        except UnicodeDecodeError:
+            raise ConfigurationError(f"{setting}.dsn_file: {section.dsn_file!r} is not UTF-8 text") from None
+
+    try:
+        check_dsn(read())
+    except ValueError as error:
+        which = "dsn" if section.dsn is not None else "dsn_file"
+        raise ConfigurationError(f"{setting}.{which}: what it holds {error}") from None
+    return read

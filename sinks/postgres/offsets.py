@@ -1,0 +1,99 @@
+"""How far each topic is written, kept in the database: a batch that comes again, or too late, changes nothing."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from psycopg import Cursor
+
+from runtime.errors import SegwireError
+from runtime.processor import InputRecord
+from sinks.sink import Refusal
+
+_LOCK = """
+    SELECT partition, next_offset, topic_id FROM segwire_sink_offset
+    WHERE topic = %s AND partition = ANY (%s) ORDER BY partition FOR UPDATE
+"""
+# A conflict waits for the other's transaction, and reads what it stored: that is a lock, too.
+_BEGIN = """
+    INSERT INTO segwire_sink_offset (topic, partition, topic_id, next_offset)
+    SELECT %s, partition, %s, 0 FROM unnest(%s::integer[]) AS partition ON CONFLICT DO NOTHING
+"""
+_ADVANCE = """
+    UPDATE segwire_sink_offset AS held SET next_offset = reached.next_offset
+    FROM unnest(%s::integer[], %s::bigint[]) AS reached (partition, next_offset)
+    WHERE topic = %s AND held.partition = reached.partition AND held.next_offset < reached.next_offset
+"""
+_REFUSED = """
+    SELECT partition, "offset", error, reason FROM segwire_sink_refusal
+    WHERE topic = %s AND partition = ANY (%s) AND "offset" BETWEEN %s AND %s
+"""
+_REFUSE = """
+    INSERT INTO segwire_sink_refusal (topic, partition, "offset", error, reason) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT DO NOTHING
+"""
+_FORGET = "DELETE FROM segwire_sink_refusal WHERE topic = %s AND refused_at < now() - interval '30 days'"
+
+
+class Sorted(NamedTuple):
+    """Records, by whether they were written before."""
+
+    fresh: list[InputRecord]
+    refused_before: list[Refusal]
+
+
+class Offsets:
+    """The offsets of one topic. Every method runs inside the transaction of `cursor`."""
+
+    def __init__(self, topic: str, topic_id: str) -> None:
+        """Keep offsets of `topic`; `topic_id` is Kafka's own, and another when the topic was made anew."""
+        self._topic = topic
+        self._topic_id = topic_id
+
+    def sort(self, cursor: Cursor, records: Sequence[InputRecord]) -> Sorted:
+        """Lock the records' partitions against every other writer, and return what is to be written.
+
+        Raises:
+            SegwireError: the database holds what came from another topic of this name.
+        """
+        reached = self._lock(cursor, sorted({record.partition for record in records}))
+        fresh = [record for record in records if record.offset >= reached[record.partition]]
+        again = [record for record in records if record.offset < reached[record.partition]]
+        return Sorted(fresh, self._refused_among(cursor, again) if again else [])
+
+    def advance(self, cursor: Cursor, records: Iterable[InputRecord]) -> None:
+        """Store that records are written."""
+        reached: dict[int, int] = {}
+        for record in records:
+            reached[record.partition] = max(record.offset + 1, reached.get(record.partition, 0))
+        cursor.execute(_ADVANCE, [list(reached), list(reached.values()), self._topic])
+
+    def refuse(self, cursor: Cursor, refusals: Sequence[Refusal]) -> None:
+        """Remember what was refused: its dead letter is lost should Kafka's transaction fail."""
+        if refusals:
+            cursor.execute(_FORGET, [self._topic])
+        for record, error, reason in refusals:
+            cursor.execute(_REFUSE, [self._topic, record.partition, record.offset, error, reason.replace("\0", "")])
+
+    def _lock(self, cursor: Cursor, partitions: list[int]) -> dict[int, int]:
+        held = cursor.execute(_LOCK, [self._topic, partitions]).fetchall()
+        if len(held) < len(partitions):
+            cursor.execute(_BEGIN, [self._topic, self._topic_id, partitions])
+            held = cursor.execute(_LOCK, [self._topic, partitions]).fetchall()
+        if any(topic_id != self._topic_id for _, _, topic_id in held):
+            raise SegwireError(
+                f"the database was written from another topic {self._topic} than the present one, which was made anew "
+                "or is on another cluster: its offsets mean nothing here; use an empty database or schema, or see "
+                "'A topic that was made anew' in docs/SINKS.md"
+            )
+        return {partition: next_offset for partition, next_offset, _ in held}
+
+    def _refused_among(self, cursor: Cursor, records: list[InputRecord]) -> list[Refusal]:
+        partitions = sorted({record.partition for record in records})
+        offsets = [record.offset for record in records]
+        found = cursor.execute(_REFUSED, [self._topic, partitions, min(offsets), max(offsets)]).fetchall()
+        remembered = {(partition, offset): (error, reason) for partition, offset, error, reason in found}
+        return [
+            Refusal(record, *remembered[record.partition, record.offset])
+            for record in records
+            if (record.partition, record.offset) in remembered
+        ]
