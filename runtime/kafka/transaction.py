@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import NoReturn
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -20,12 +21,34 @@ _log = structlog.get_logger()
 
 _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}  # noqa: SLF001
 
+# The brokers will not take one of the records, however often it is sent.
+_REFUSED = {
+    KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_MSG_SIZE, KafkaError.INVALID_RECORD
+}  # fmt: skip
+
 # Beyond its own timeout, until a call is taken for stuck.
 _OVERTIME_S = 1.0
 
 
 class TransactionAborted(Exception):  # noqa: N818 - an outcome, not an error
     """The transaction did not happen: its input comes again."""
+
+
+class TransactionDoomed(TransactionAborted):
+    """The transaction takes nothing more, as something in it has failed: `raise_failure` tells what."""
+
+
+class RecordsFailed(TransactionAborted):
+    """The transaction failed by what was in it: it will fail again, unless a record is set aside.
+
+    `error` is the class for dead letters, `kind` the name of what was raised; the text may hold contents of records.
+    """
+
+    def __init__(self, error: str, reason: str, kind: str = "") -> None:
+        """Tell why."""
+        super().__init__(reason)
+        self.error = error
+        self.kind = kind or error
 
 
 class OutcomeUnknown(Exception):  # noqa: N818 - an outcome, not an error
@@ -49,6 +72,7 @@ class TransactionalProducer:
         self._id = transactional_id
         self._timeout_s = timeout_s
         self._producer = self._initialised()
+        self._out_of_step = False
         self.open = False
 
     def begin(self) -> None:
@@ -63,6 +87,7 @@ class TransactionalProducer:
 
         Raises:
             TransactionAborted: the broker did not take what is queued in time.
+            RecordsFailed: this is nothing that Kafka takes.
             FencedError: another process has the transactional ID.
         """
         deadline_s = 0.0
@@ -78,9 +103,14 @@ class TransactionalProducer:
                     raise TransactionAborted("the producer's queue stayed full") from None
                 self._producer.poll(0.05)
             except KafkaException as error:
-                if error.args[0].code() == KafkaError._FATAL:  # noqa: SLF001 - all it says once it was fenced
+                code = error.args[0].code()
+                if code == KafkaError._FATAL:  # noqa: SLF001 - all it says once it was fenced
                     raise self._fenced(error.args[0]) from error
+                if code == KafkaError._STATE:  # noqa: SLF001 - all it says once a record was not delivered
+                    raise TransactionDoomed("the transaction takes nothing more") from error
                 raise self._sorted(error) from error
+            except (TypeError, ValueError) as error:
+                raise RecordsFailed("output-refused", f"{topic}: {error}", type(error).__name__) from error
             else:
                 return
 
@@ -93,7 +123,7 @@ class TransactionalProducer:
         self._producer.poll(0)
 
     def commit(self, offsets: list[TopicPartition], group_metadata: object) -> None:
-        """Commit the transaction with the input offsets.
+        """Commit the transaction with the input offsets; without any it has no input.
 
         Raises:
             TransactionAborted: it has to be aborted.
@@ -101,10 +131,22 @@ class TransactionalProducer:
             FencedError: another process has the transactional ID.
         """
         deadline_s = time.monotonic() + self._timeout_s
-        self._until(deadline_s, lambda left_s: self._send_offsets(offsets, group_metadata, left_s))
+        if offsets:
+            self._until(deadline_s, lambda left_s: self._send_offsets(offsets, group_metadata, left_s))
         reach("offsets-sent")
         self._until(deadline_s, self._producer.commit_transaction)
         self.open = False
+
+    def raise_failure(self, offsets: list[TopicPartition], group_metadata: object) -> NoReturn:
+        """Tell why a transaction takes nothing more, by trying to add offsets to it, which is without effect.
+
+        Raises:
+            TransactionAborted: it has to be aborted; `RecordsFailed` where a record is the cause.
+            FencedError: another process has the transactional ID.
+        """
+        deadline_s = time.monotonic() + self._timeout_s
+        self._until(deadline_s, lambda left_s: self._send_offsets(offsets, group_metadata, left_s))
+        raise TransactionAborted("the transaction takes nothing more")
 
     def _send_offsets(self, offsets: list[TopicPartition], group_metadata: object, left_s: float) -> None:
         """Add the input offsets, in a thread that is left behind where it does not come back in time.
@@ -136,6 +178,9 @@ class TransactionalProducer:
             FencedError: another process has the transactional ID.
         """
         self.open = False
+        if self._out_of_step:
+            self.replace()
+            return
         try:
             self._until(time.monotonic() + self._timeout_s, self._producer.abort_transaction)
         except (TransactionAborted, OutcomeUnknown):
@@ -146,6 +191,7 @@ class TransactionalProducer:
         _log.warning("producer_replaced", transactional_id=self._id)
         self._producer.purge()
         self._producer = self._initialised()
+        self._out_of_step = False
         self.open = False
 
     def _initialised(self) -> Producer:
@@ -172,6 +218,10 @@ class TransactionalProducer:
         cause: KafkaError = error.args[0]
         if cause.code() in _FENCED:
             return self._fenced(cause)
+        if cause.code() in _REFUSED:
+            # What a broker refused leaves a gap in the sequence, at which the next transaction would fail, too.
+            self._out_of_step = cause.txn_requires_abort()
+            return RecordsFailed("output-refused", cause.str(), cause.name())
         if cause.txn_requires_abort():
             return TransactionAborted(cause.str())
         return OutcomeUnknown(cause.str())

@@ -1,18 +1,22 @@
-"""`segwire dead-letters`: look at what was set aside."""
+"""`segwire dead-letters`: look at what was set aside, and send it again."""
 
 from pathlib import Path
 
 import click
 import msgspec
 
-from runtime.clock import SystemClock
 from segwire.cli.connection import connected_settings
+from segwire.cli.dead_letters_options import filter_options, since_option_ms
+from segwire.cli.dead_letters_redrive import redrive
 from segwire.cli.options import config_option, data_dir_option, json_option, read_settings
 
 
 @click.group(name="dead-letters")
 def command() -> None:
-    """Look at what was set aside."""
+    """Look at what was set aside, and send it again."""
+
+
+command.add_command(redrive)
 
 
 @command.command(
@@ -21,10 +25,7 @@ def command() -> None:
 )
 @config_option
 @data_dir_option
-@click.option("--stage", help="Only of this stage: ingest, fan-out, membership or sink:NAME.")
-@click.option("--error", help="Only of this class of error.")
-@click.option("--source", help="Only of this sending account.")
-@click.option("--since", help="Only from then on: a duration back from now (90s, 15m, 2h, 7d) or a time.")
+@filter_options
 @json_option
 def list_letters(
     config: Path | None,
@@ -40,11 +41,9 @@ def list_letters(
     from segwire.inspect.dead_letters_reader import list_dead_letters
     from segwire.inspect.dead_letters_text import format_letters
     from segwire.inspect.output import until_pipe_closes
-    from segwire.inspect.times import parse_since_ms
 
     settings = read_settings(config, data_dir)
-    since_ms = None if since is None else parse_since_ms(since, SystemClock().now_ms())
-    wanted = Wanted(stage=stage, error=error, source=source, since_ms=since_ms)
+    wanted = Wanted(stage=stage, error=error, source=source, since_ms=since_option_ms(since))
     letters = list_dead_letters(connected_settings(settings).kafka, wanted)
     with until_pipe_closes():
         if as_json:
@@ -61,13 +60,15 @@ def list_letters(
 def show(letter_id: str, config: Path | None, data_dir: Path | None, as_json: bool) -> None:
     """Show one dead letter with the original message's bytes."""
     from segwire.inspect.dead_letters import content_encoding, parse_id, read_detail
-    from segwire.inspect.dead_letters_reader import find_dead_letter
+    from segwire.inspect.dead_letters_reader import find_dead_letter, read_marks
     from segwire.inspect.dead_letters_text import format_detail
+    from segwire.inspect.log_reader import LogReader
     from segwire.inspect.output import until_pipe_closes
 
     settings = read_settings(config, data_dir)
     partition, offset = parse_id(letter_id)
-    message = find_dead_letter(connected_settings(settings).kafka, partition, offset)
-    detail = read_detail(message)
+    kafka = connected_settings(settings).kafka
+    message = find_dead_letter(kafka, partition, offset)
+    detail = read_detail(message, read_marks(LogReader(kafka), kafka))
     with until_pipe_closes():
         click.echo(msgspec.json.encode(detail) if as_json else format_detail(detail, content_encoding(message)))

@@ -5,19 +5,26 @@ Source: interfaces, *Topics* (headers) and *What scripts read*.
 
 import base64
 import re
+from collections.abc import Mapping
 
 import msgspec
 from confluent_kafka import Message
 
 from runtime.errors import ConfigurationError
 from schemas.headers import CONTENT_ENCODING, header_text
-from segwire.inspect.decoding import raw_headers
+from schemas.redriven import RedriveMark, Redriven, redriven_marks
+from segwire.inspect.decoding import RawHeaders, raw_headers
 
+NO_MARKS: Mapping[str, RedriveMark] = {}
 _ID = re.compile(r"([0-9]{1,9})-([0-9]{1,18})")
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """What was set aside, and why; `id` is PARTITION-OFFSET in `dead-letters`, `at` epoch ms."""
+    """What was set aside, and why; `id` is PARTITION-OFFSET in `dead-letters`, `at` epoch ms.
+
+    `redriven` is how often its record had been sent again by then, `first` the letter of the first time (its own ID
+    where there is no other); `redriven_at` is when this letter itself was redriven last, epoch ms.
+    """
 
     id: str
     stage: str
@@ -25,6 +32,9 @@ class DeadLetter(msgspec.Struct, frozen=True):
     reason: str
     source: str | None
     at: int
+    redriven: int
+    first: str
+    redriven_at: int | None = None
 
 
 class DeadLetterDetail(msgspec.Struct, frozen=True):
@@ -36,6 +46,9 @@ class DeadLetterDetail(msgspec.Struct, frozen=True):
     reason: str
     source: str | None
     at: int
+    redriven: int
+    first: str
+    redriven_at: int | None
     topic: str | None
     partition: int | None
     offset: int | None
@@ -61,29 +74,40 @@ class Wanted(msgspec.Struct, frozen=True):
         )
 
 
-def read_letter(message: Message) -> DeadLetter:
-    """Return the summary of a record of `dead-letters`."""
+def letter_id(message: Message) -> str:
+    """Return the ID of a record of `dead-letters`."""
+    return f"{message.partition()}-{message.offset()}"
+
+
+def read_letter(message: Message, marks: Mapping[str, RedriveMark] = NO_MARKS) -> DeadLetter:
+    """Return the summary of a record of `dead-letters`; `marks` are the last ones by the letters' IDs."""
     headers = raw_headers(message)
+    name = letter_id(message)
+    before = max(redriven_marks(headers), key=lambda mark: mark.count, default=Redriven(name, 0))
+    mark = marks.get(name)
     return DeadLetter(
-        id=f"{message.partition()}-{message.offset()}",
+        id=name,
         stage=header_text(headers, "stage") or "unknown",
         error=header_text(headers, "error") or "unknown",
         reason=header_text(headers, "reason") or "",
         source=header_text(headers, "source"),
         at=message.timestamp()[1],
+        redriven=before.count,
+        first=before.letter,
+        redriven_at=None if mark is None else mark.at,
     )
 
 
-def read_detail(message: Message) -> DeadLetterDetail:
+def read_detail(message: Message, marks: Mapping[str, RedriveMark] = NO_MARKS) -> DeadLetterDetail:
     """Return all of a record of `dead-letters`."""
     headers = raw_headers(message)
     value = message.value()
     return DeadLetterDetail(
-        **msgspec.structs.asdict(read_letter(message)),
+        **msgspec.structs.asdict(read_letter(message, marks)),
         topic=header_text(headers, "topic"),
-        partition=_number(header_text(headers, "partition")),
-        offset=_number(header_text(headers, "offset")),
-        user_index=_number(header_text(headers, "user-index")),
+        partition=header_number(headers, "partition"),
+        offset=header_number(headers, "offset"),
+        user_index=header_number(headers, "user-index"),
         value=None if value is None else base64.b64encode(value).decode(),
     )
 
@@ -107,5 +131,7 @@ def parse_id(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _number(text: str | None) -> int | None:
+def header_number(headers: RawHeaders, name: str) -> int | None:
+    """Return a header's value as a number, None where it is absent or no number."""
+    text = header_text(headers, name)
     return int(text) if text is not None and re.fullmatch(r"[0-9]{1,18}", text) else None

@@ -14,10 +14,26 @@ from segwire.inspect.times import format_time
 def format_letters(letters: Sequence[DeadLetter]) -> str:
     """Write a table, a line for each dead letter."""
     rows = [
-        (x.id, format_time(x.at), one_line(x.stage), one_line(x.error), one_line(x.source or "-"), one_line(x.reason))
+        (
+            x.id,
+            format_time(x.at),
+            one_line(x.stage),
+            one_line(x.error),
+            one_line(x.source or "-"),
+            format_redriven(x.redriven, x.redriven_at),
+            one_line(x.reason),
+        )
         for x in letters
     ]
-    return format_columns(("ID", "AT", "STAGE", "ERROR", "SOURCE", "REASON"), rows)
+    return format_columns(("ID", "AT", "STAGE", "ERROR", "SOURCE", "REDRIVEN", "REASON"), rows)
+
+
+def format_redriven(times_before: int, at_ms: int | None) -> str:
+    """Say whether a letter was redriven, or came of one that was and failed again."""
+    said = [] if at_ms is None else [format_time(at_ms)]
+    if times_before:
+        said.append(f"failed again after {times_before}")
+    return ", ".join(said) or "-"
 
 
 def format_detail(letter: DeadLetterDetail, encoding: str | None) -> str:
@@ -35,9 +51,10 @@ def format_detail(letter: DeadLetterDetail, encoding: str | None) -> str:
         "reason": letter.reason,
         "source": letter.source or "unknown",
         "from": origin,
+        "redriven": format_redriven(letter.redriven, letter.redriven_at),
         "value": "none" if letter.value is None else f"{len(value)} bytes",
     }
-    lines = [f"{name:<8}{one_line(text, 10_000)}" for name, text in facts.items()]
+    lines = [f"{name:<9}{one_line(text, 10_000)}" for name, text in facts.items()]
     return "\n".join(lines) + ("\n\n" + format_value(value, encoding) if value else "")
 
 

@@ -31,6 +31,7 @@ def run(*args: str, env: dict[str, str] | None = None) -> Result:
         "receipts",
         "dead-letters list",
         "dead-letters show",
+        "dead-letters redrive",
         "doctor",
     ],
 )
@@ -48,6 +49,10 @@ def test_help_has_an_example_and_the_configuration(command: str) -> None:
         (["topics", "read", "segment-events", "--from", "noon"], "--from 'noon'"),
         (["dead-letters", "list", "--since", "noon"], "--since 'noon'"),
         (["dead-letters", "show", "17"], "they look like 3-1234"),
+        (["dead-letters", "redrive", "17"], "they look like 3-1234"),
+        (["dead-letters", "redrive", "--since", "noon"], "--since 'noon'"),
+        (["dead-letters", "redrive", "--rate", "0"], "--rate '0'"),
+        (["dead-letters", "redrive", "--rate", "5/min"], "--rate '5/min'"),
     ],
 )
 def test_bad_usage_is_refused_at_once(args: list[str], message: str) -> None:

@@ -9,8 +9,9 @@ import pytest
 from confluent_kafka import Message
 
 from runtime.errors import ConfigurationError
+from schemas.redriven import RedriveMark, Redriven, redriven_header
 from segwire.inspect.dead_letters import Wanted, parse_id, read_detail, read_letter
-from segwire.inspect.dead_letters_text import format_detail, format_letters, format_value
+from segwire.inspect.dead_letters_text import format_detail, format_letters, format_redriven, format_value
 
 AT_MS = 1_469_636_242_000
 HEADERS = {
@@ -39,8 +40,21 @@ def test_list_has_the_documented_shape() -> None:
             "reason": "AAM_UUID is missing",
             "source": "dev",
             "at": AT_MS,
+            "redriven": 0,
+            "first": "3-17",
+            "redriven_at": None,
         }
     ]
+
+
+def test_letter_tells_that_it_was_redriven_and_what_it_came_of() -> None:
+    name, value = redriven_header([Redriven("0-4", 2)])
+    found = read_letter(letter(**{name: value}), {"3-17": RedriveMark("3-17", "0-4", 3, AT_MS + 1000)})
+    assert (found.redriven, found.first, found.redriven_at) == (2, "0-4", AT_MS + 1000)
+    assert format_redriven(found.redriven, found.redriven_at) == "2016-07-27T16:17:23Z, failed again after 2"
+    assert "redriven 2016-07-27T16:17:23Z" in format_detail(
+        read_detail(letter(), {"3-17": RedriveMark("3-17", "3-17", 1, AT_MS + 1000)}), None
+    )
 
 
 def test_show_adds_the_original_record() -> None:
@@ -104,14 +118,14 @@ def test_other_id_is_refused(text: str) -> None:
 
 def test_table_has_a_line_a_letter() -> None:
     assert format_letters([read_letter(letter(reason=b"a\nb"))]).splitlines() == [
-        "ID    AT                    STAGE    ERROR     SOURCE  REASON",
-        "3-17  2016-07-27T16:17:22Z  fan-out  bad-user  dev     a b",
+        "ID    AT                    STAGE    ERROR     SOURCE  REDRIVEN  REASON",
+        "3-17  2016-07-27T16:17:22Z  fan-out  bad-user  dev     -         a b",
     ]
 
 
 def test_detail_names_the_record_and_prints_its_json() -> None:
     text = format_detail(read_detail(letter()), None)
-    assert "from    aam-posts[3]@1234, user 2 of the message" in text
+    assert "from     aam-posts[3]@1234, user 2 of the message" in text
     assert text.endswith('\n\n{\n  "a": 1.50\n}')
 
 

@@ -1,0 +1,53 @@
+"""What a sink is asked to deliver again: the headers of the private topic `sink-requests`. Source: ADR 9."""
+
+from typing import Literal
+
+import msgspec
+
+from schemas.headers import header_text
+from schemas.redriven import RawHeaders
+
+RequestKind = Literal["redrive", "backfill", "progress"]
+
+REDRIVE: RequestKind = "redrive"
+BACKFILL: RequestKind = "backfill"
+PROGRESS: RequestKind = "progress"
+
+_SINK, _KIND = "sink", "kind"
+
+
+class Backfill(msgspec.Struct, frozen=True):
+    """A request to deliver the present membership: of these segments, of all where there are none.
+
+    One record in each partition. `requested_at` is epoch ms.
+    """
+
+    request_id: str
+    requested_at: int
+    segments: list[str] = []
+
+
+class BackfillProgress(msgspec.Struct, frozen=True):
+    """How far a sink is in one partition: `users` were gone through so far; `at` is epoch ms."""
+
+    request_id: str
+    partition: int
+    users: int
+    done: bool
+    at: int
+
+
+def request_headers(
+    sink: str, kind: RequestKind, origin: tuple[str, int, int] | None = None
+) -> list[tuple[str, bytes]]:  # fmt: skip
+    """Return the headers of a request to `sink`; `origin` is where the record came from that is delivered again."""
+    headers = [(_SINK, sink.encode()), (_KIND, kind.encode())]
+    if origin is not None:
+        topic, partition, offset = origin
+        headers += [("topic", topic.encode()), ("partition", b"%d" % partition), ("offset", b"%d" % offset)]
+    return headers
+
+
+def is_request(headers: RawHeaders | None, sink: str, kind: RequestKind) -> bool:
+    """Tell whether a record is a request of this kind to this sink."""
+    return header_text(headers, _SINK) == sink and header_text(headers, _KIND) == kind

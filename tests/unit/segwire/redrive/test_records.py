@@ -1,0 +1,80 @@
+"""What a dead letter is sent again as."""
+
+from typing import Any
+
+import pytest
+from confluent_kafka import Message
+
+from schemas.redriven import RedriveMark, Redriven, decode_mark, redriven_header, redriven_marks
+from schemas.requests import BACKFILL, REDRIVE, is_request
+from schemas.topics import TopicNames
+from segwire.inspect.dead_letters import read_letter
+from segwire.redrive.plan import Send
+from segwire.redrive.records import mark_records, redriven_record
+
+NAMES = TopicNames("eu-")
+AT_MS = 1_469_636_242_000
+MARKS = (Redriven("0-1", 2, 3),)
+
+
+def letter(stage: str, *headers: tuple[str, bytes | None]) -> Message:
+    said: Any = [
+        ("stage", stage.encode()), ("error", b"e"), ("reason", b"r"), ("source", b"adobe"), ("topic", b"eu-t"),
+        ("partition", b"2"), ("offset", b"12"), ("user-index", b"3"), *headers,
+    ]  # fmt: skip
+    return Message(
+        topic="dead-letters", partition=0, offset=9, key=b"k", value=b"\xff", headers=said, timestamp=(1, AT_MS)
+    )
+
+
+def send(message: Message) -> Send:
+    return Send("0-9", (read_letter(message),), MARKS)
+
+
+@pytest.mark.parametrize(
+    ("stage", "topic"),
+    [
+        ("ingest", "eu-aam-posts"),
+        ("fan-out", "eu-aam-posts"),
+        ("membership", "eu-segment-events"),
+        ("identity", "eu-identity"),
+    ],
+)
+def test_record_goes_where_it_came_from_as_it_was_received(stage: str, topic: str) -> None:
+    old = redriven_header([Redriven("0-1", 1, 3)])
+    message = letter(stage, ("segwire-received-at-ms", b"77"), ("content-encoding", b"gzip"), old, ("odd", None))
+    record = redriven_record(NAMES, message, send(message))
+    assert (record.topic, record.partition, record.key, record.value) == (topic, -1, b"k", b"\xff")
+    headers = record.headers or []
+    assert dict(headers) == {
+        "segwire-received-at-ms": b"77", "content-encoding": b"gzip", "segwire-source": b"adobe",
+        "segwire-redriven": redriven_header(list(MARKS))[1],
+    }  # fmt: skip
+    assert len(headers) == 4
+
+
+def test_message_of_unknown_time_counts_as_received_when_it_was_set_aside() -> None:
+    message = letter("fan-out")
+    assert dict(redriven_record(NAMES, message, send(message)).headers or [])["segwire-received-at-ms"] == (
+        b"%d" % AT_MS
+    )  # fmt: skip
+
+
+def test_what_a_sink_set_aside_is_asked_of_that_sink_in_the_users_partition() -> None:
+    message = letter("sink:p", ("segwire-retry-at-ms", b"1"))
+    record = redriven_record(NAMES, message, send(message))
+    assert (record.topic, record.partition, record.key, record.value) == ("eu-sink-requests", 2, b"k", b"\xff")
+    headers: Any = record.headers
+    assert is_request(headers, "p", REDRIVE)
+    assert not is_request(headers, "q", REDRIVE)
+    assert not is_request(headers, "p", BACKFILL)
+    assert redriven_marks(headers) == list(MARKS)
+    said = dict(headers)
+    assert (said["topic"], said["partition"], said["offset"]) == (b"eu-t", b"2", b"12")
+    assert "segwire-retry-at-ms" not in said
+
+
+def test_every_letter_is_marked_with_its_first_one() -> None:
+    (record,) = mark_records(NAMES, send(letter("fan-out")), 5)
+    assert (record.topic, record.key) == ("eu-redrive-marks", b"0-9")
+    assert decode_mark(record.value or b"") == RedriveMark("0-9", "0-1", 2, 5)
