@@ -152,8 +152,8 @@ def test_rate_is_kept_and_a_sink_is_asked_in_the_users_partition(bench: Bench) -
     with bench.transaction() as writer:
         for _ in range(4):
             writer.put("dead-letters", b"{}", headers=letter("sink:p", "e", ("partition", b"2")))
-    clock, slept = ManualClock(), []
-    redriver = Redriver(bench.settings, clock, slept.append)
+    slept: list[float] = []
+    redriver = Redriver(bench.settings, ManualClock(), slept.append)
     redriver.send(make_plan(redriver.candidates(), Choice(Wanted()), 0).sends, 2, lambda _: None)
     assert slept == [0.0, 1.0]
     assert {found["partition"] for found in bench.lines("sink-requests")} == {2}
