@@ -4,8 +4,9 @@
 *Configuration*. Reading is in `runtime.settings_loader`.
 """
 
+from collections.abc import Mapping
 from itertools import count
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -78,6 +79,9 @@ class IngestSettings(_Section):
     ack_wait_ms: int = Field(750, ge=10, le=2900, description="for Kafka to acknowledge, before the spool is used")
     ack_timeout_ms: int = Field(2200, ge=50, le=2900, description="until a message that no store has is answered 503")
     linger_ms: float = Field(1.0, ge=0, le=100, description="how long the producer waits to fill a batch")
+    hot_route: Literal["direct", "asgi"] = Field(
+        "direct", description="who answers messages: the connection itself, or, slower, the ASGI application"
+    )
     drain_grace_ms: int = Field(
         500, ge=0, le=60_000, description="on SIGTERM: still served while /readyz says that it ends"
     )
@@ -178,6 +182,17 @@ class Settings(_Section):
             else section.model_copy(update={"management_port": next(numbers)})
             for name, section in sections.items()
         }
+
+    def with_sink_ports(self, ports: Mapping[str, int]) -> Self:
+        """Return the configuration with these management ports, by the name of the sink or destination."""
+
+        def changed(sections: Mapping[str, Any]) -> dict[str, Any]:
+            return {
+                name: section.model_copy(update={"management_port": ports[name]}) if name in ports else section
+                for name, section in sections.items()
+            }
+
+        return self.model_copy(update={"sinks": changed(self.sinks), "destinations": changed(self.destinations)})
 
     @model_validator(mode="after")
     def _sinks_have_names_of_their_own(self) -> Self:

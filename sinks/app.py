@@ -4,10 +4,12 @@ import difflib
 from contextlib import ExitStack
 from pathlib import Path
 
+from runtime.destination_settings import DestinationSettings
 from runtime.errors import ConfigurationError
 from runtime.hosting import begin, serve
 from runtime.loop import TransactionLoop
 from runtime.settings import Settings
+from runtime.sink_settings import SinkSettings
 from sinks.context import SinkContext
 
 
@@ -21,16 +23,22 @@ def run_sink(settings: Settings, name: str, ready_file: Path | None) -> None:
     section = settings.effective_sinks().get(name)
     if section is None:
         raise ConfigurationError(_unknown(settings, name))
+    if isinstance(section, DestinationSettings):
+        # Each is imported only where it is used: the others' libraries cost memory and time.
+        from sinks.outbound.app import run_destination
+
+        run_destination(settings, name, ready_file)
+        return
     with ExitStack() as cleanup:
         context = SinkContext(name, settings, begin(settings, f"sink-{name}"), cleanup)
-        serve(settings, context.service, section, _loops(context), ready_file)
+        serve(settings, context.service, section, _loops(context, section), ready_file)
 
 
-def _loops(context: SinkContext) -> list[TransactionLoop]:
-    # Each is imported only where it is used: the others' libraries cost memory and time.
+def _loops(context: SinkContext, section: SinkSettings) -> list[TransactionLoop]:
+    """Return the loops of a sink: where a new type of sink is added."""
     from sinks.postgres.app import postgres_loops
 
-    return postgres_loops(context, context.settings.sinks[context.name])
+    return postgres_loops(context, section)
 
 
 def _unknown(settings: Settings, name: str) -> str:

@@ -44,7 +44,7 @@ def read_settings(config: Path | None, data_dir: Path | None) -> Settings:
 
 
 def with_ports(settings: Settings, port: int | None) -> Settings:
-    """Number the ports from `--port` on: ingest, its management, fan-out's, membership's; 0 makes all free ones."""
+    """Number the ports from `--port` on: ingest, its management, fan-out's, membership's, the sinks'; 0: free ones."""
     if port is None:
         return settings
     step = 0 if port == 0 else 1
@@ -54,4 +54,5 @@ def with_ports(settings: Settings, port: int | None) -> Settings:
         "membership": {"management_port": port + 3 * step},
     }
     changed = {name: getattr(settings, name).model_copy(update=values) for name, values in sections.items()}
-    return settings.model_copy(update=changed)
+    sinks = {name: port + (4 + place) * step for place, name in enumerate(settings.effective_sinks())}
+    return settings.model_copy(update=changed).with_sink_ports(sinks)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from runtime.settings import Settings
 from segwire.cli.options import config_option, data_dir_option, port_option, read_settings, ready_file_option
 
 _EPILOG = """\b
@@ -24,15 +23,5 @@ def command(name: str, config: Path | None, data_dir: Path | None, port: int | N
     """Run one configured sink or destination as it is deployed."""
     from sinks.app import run_sink
 
-    run_sink(_with_port(read_settings(config, data_dir), name, port), name, ready_file)
-
-
-def _with_port(settings: Settings, name: str, port: int | None) -> Settings:
-    if port is None:
-        return settings
-    changed = {}
-    for kind in ("sinks", "destinations"):
-        sections = getattr(settings, kind)
-        if name in sections:
-            changed[kind] = {**sections, name: sections[name].model_copy(update={"management_port": port})}
-    return settings.model_copy(update=changed)
+    settings = read_settings(config, data_dir)
+    run_sink(settings if port is None else settings.with_sink_ports({name: port}), name, ready_file)

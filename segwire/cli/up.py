@@ -16,6 +16,7 @@ from segwire.cli.options import (
 _EPILOG = """\b
 Examples:
   segwire up --demo
+  segwire up --demo --with postgres
   segwire up --kafka broker-1:9092,broker-2:9092 --config segwire.yaml
   segwire up --no-ui --port 0 --ready-file ready.json --data-dir /tmp/segwire
 """
@@ -27,6 +28,7 @@ Examples:
 @port_option
 @ready_file_option
 @click.option("--kafka", metavar="HOST:PORT[,…]|testcontainers", help="Use this Kafka instead of the embedded one.")
+@click.option("--with", "servers", metavar="SERVER[,…]", default="", help="Also run these, with a sink: postgres.")
 @click.option("--ui/--no-ui", default=True, help="A live table on a terminal, or plain lines.")
 @click.option("--demo", is_flag=True, help="Play the sample messages, then gentle traffic.")
 def command(
@@ -35,15 +37,21 @@ def command(
     port: int | None,
     ready_file: Path | None,
     kafka: str | None,
+    servers: str,
     ui: bool,
     demo: bool,
 ) -> None:
-    """Run the whole pipeline on this machine: Kafka, topics, ingest, fan-out, membership.
+    """Run the whole pipeline on this machine: Kafka, topics, ingest, fan-out, membership, configured sinks.
 
     Ctrl-C or SIGTERM drains and stops everything; a second start on the same --data-dir goes on where it was.
     """
-    settings = with_ports(read_settings(config, data_dir), port)
-
     from segwire.up.run import UpOptions, run
+    from segwire.up.with_postgres import POSTGRES, add_postgres, parse_servers
 
-    run(settings, UpOptions(config=config, ready_file=ready_file, kafka=kafka, ui=ui, demo=demo, any_port=port == 0))
+    settings = read_settings(config, data_dir)
+    postgres = POSTGRES in parse_servers(servers)
+    settings = with_ports(add_postgres(settings) if postgres else settings, port)
+    options = UpOptions(
+        config=config, ready_file=ready_file, kafka=kafka, ui=ui, demo=demo, any_port=port == 0, postgres=postgres
+    )
+    run(settings, options)

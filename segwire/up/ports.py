@@ -14,6 +14,7 @@ from runtime.settings import Settings
 # service is started again.
 _FREE_PORTS = range(20_000, 32_000)
 _TRIES = 200
+_SINK_SECTIONS = frozenset({"sinks", "destinations"})
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ def addresses(settings: Settings) -> list[Address]:
         Address("ingest.management_port", management, settings.ingest.management_port),
         Address("fan_out.management_port", management, settings.fan_out.management_port),
         Address("membership.management_port", management, settings.membership.management_port),
+        *(
+            Address(_sink_setting(settings, name), management, section.management_port)
+            for name, section in settings.effective_sinks().items()
+        ),
     ]
 
 
@@ -46,19 +51,32 @@ def settle_ports(settings: Settings) -> Settings:
     wanted = addresses(settings)
     _check_distinct(wanted)
     taken = {address.port for address in wanted}
-    sections: dict[str, dict[str, int]] = {}
+    found: dict[str, int] = {}
     for address in wanted:
-        section, _, field = address.setting.partition(".")
         port = address.port
         if port == 0:
             port = free_port(address.host, taken)
             taken.add(port)
         else:
             check_free(address)
-        sections.setdefault(section, {})[field] = port
-    return settings.model_copy(
-        update={name: getattr(settings, name).model_copy(update=ports) for name, ports in sections.items()}
-    )
+        found[address.setting] = port
+    return _with_ports(settings, found)
+
+
+def _with_ports(settings: Settings, ports: Mapping[str, int]) -> Settings:
+    """Put ports, by the path of their setting, into the configuration."""
+    sinks = {name: ports[_sink_setting(settings, name)] for name in settings.effective_sinks()}
+    sections: dict[str, dict[str, int]] = {}
+    for setting, port in ports.items():
+        section, _, field = setting.partition(".")
+        if section not in _SINK_SECTIONS:
+            sections.setdefault(section, {})[field] = port
+    changed = {name: getattr(settings, name).model_copy(update=fields) for name, fields in sections.items()}
+    return settings.model_copy(update=changed).with_sink_ports(sinks)
+
+
+def _sink_setting(settings: Settings, name: str) -> str:
+    return f"{'sinks' if name in settings.sinks else 'destinations'}.{name}.management_port"
 
 
 def _check_distinct(wanted: list[Address]) -> None:
@@ -134,4 +152,8 @@ def service_urls(settings: Settings) -> Mapping[str, str]:
         "ingest-management": local_url(management, settings.ingest.management_port),
         "fan-out-management": local_url(management, settings.fan_out.management_port),
         "membership-management": local_url(management, settings.membership.management_port),
+        **{
+            f"sink-{name}-management": local_url(management, section.management_port)
+            for name, section in settings.effective_sinks().items()
+        },
     }

@@ -17,6 +17,7 @@ from runtime.kafka.topics import apply_topics
 from runtime.service import write_ready_file, write_whole
 from runtime.settings import KafkaSettings, Settings
 from schemas.topics import topics_for
+from segwire.embedded.postgres.storage import PostgresStorage
 from segwire.up.background import Background, wait_for
 from segwire.up.demo.samples import moved, samples
 from segwire.up.hints import next_lines, program, url_lines
@@ -28,9 +29,10 @@ from segwire.up.pipeline import Pipeline
 from segwire.up.ports import service_urls, settle_ports
 from segwire.up.reporter import LineReporter, Reporter
 from segwire.up.restart import RestartPolicy
-from segwire.up.services import child_environment, sample_traffic, services
+from segwire.up.services import child_environment, postgres_service, sample_traffic, services
 from segwire.up.signals import Stop, StopRequested
 from segwire.up.start_kafka import open_kafka
+from segwire.up.with_postgres import postgres_variables
 
 _LEFTOVER_GRACE_S = 5.0
 _LEAVE_S = 3.0
@@ -46,6 +48,7 @@ class UpOptions:
     ui: bool = True
     demo: bool = False
     any_port: bool = False
+    postgres: bool = False
     policy: RestartPolicy = field(default_factory=RestartPolicy)
 
 
@@ -171,7 +174,13 @@ class _Up:
         keeper.stop()
 
     def _start_children(self, settings: Settings, keeper: KafkaKeeper | None) -> Pipeline:
-        children = services(settings, self._options.config, child_environment(settings, os.environ))
+        environment = child_environment(settings, os.environ)
+        if self._options.postgres:
+            environment |= postgres_variables(settings)
+            PostgresStorage(self._data_dir).make()
+        children = services(settings, self._options.config, environment)
+        if self._options.postgres:
+            children.append(postgres_service(settings, environment))
         pipeline = Pipeline(children, settings, self._options.policy, keeper, self._clock, self.reporter, self._stop)
         self._cleanup.callback(pipeline.stop)
         self.reporter.say(f"Starting {', '.join(child.name for child in children)}")
@@ -197,7 +206,8 @@ class _Up:
 
     def _tell_person(self, settings: Settings, source: str | None) -> None:
         urls = service_urls(settings)
-        for line in url_lines(urls, settings.kafka.bootstrap_servers or "", source or "{source}"):
+        database = PostgresStorage(self._data_dir).dsn if self._options.postgres else None
+        for line in url_lines(urls, settings.kafka.bootstrap_servers or "", source or "{source}", database):
             self.reporter.say(line)
         if source is None:
             return

@@ -26,7 +26,8 @@ _SEGWIRE = (sys.executable, "-P", "-m", "segwire.cli.main")
 class Service:
     """One child: what to run, where it says how it is, how long it may drain.
 
-    Without a `management_url` it is ready when it runs; one that is not `essential` may end for good.
+    Without a `management_url` it is ready when it runs, or where it `writes_ready_file` when it wrote that; one that is
+    not `essential` may end for good.
     """
 
     name: str
@@ -37,13 +38,20 @@ class Service:
     log_file: Path
     drain_s: float
     essential: bool = True
+    writes_ready_file: bool = False
 
 
 def services(settings: Settings, config: Path | None, environment: Mapping[str, str]) -> list[Service]:
-    """Return the children in the order in which they drain: the sender's end first."""
+    """Return the children in the order in which they drain: the sender's end first, sinks last."""
     ingest = settings.ingest
     drain_s = {"ingest": (ingest.drain_grace_ms + ingest.drain_timeout_ms) / 1000 + _INGEST_FLUSH_S}
-    arguments = {"ingest": ("ingest",), "fan-out": ("process", "fan-out"), "membership": ("process", "membership")}
+    arguments: dict[str, tuple[str, ...]] = {
+        "ingest": ("ingest",),
+        "fan-out": ("process", "fan-out"),
+        "membership": ("process", "membership"),
+    }
+    for name, section in settings.effective_sinks().items():
+        arguments[f"sink-{name}"] = ("sink", name, "--port", str(section.management_port))
     urls = service_urls(settings)
     data_dir = Path(settings.data_dir)
     found = []
@@ -64,6 +72,22 @@ def services(settings: Settings, config: Path | None, environment: Mapping[str, 
             )
         )
     return found
+
+
+def postgres_service(settings: Settings, environment: Mapping[str, str]) -> Service:
+    """Return the embedded PostgreSQL as a child; it drains after all that write to it."""
+    data_dir = Path(settings.data_dir)
+    ready_file = data_dir / RUN_DIR / "postgres.ready.json"
+    return Service(
+        name="postgres",
+        command=(*_SEGWIRE, "postgres", "--data-dir", str(data_dir), "--ready-file", str(ready_file)),
+        environment=environment,
+        management_url=None,
+        ready_file=ready_file,
+        log_file=data_dir / _LOG_DIR / "postgres.log",
+        drain_s=_PROCESSOR_DRAIN_S,
+        writes_ready_file=True,
+    )
 
 
 def child_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:

@@ -33,7 +33,7 @@ class _Watched:
         if self.restart_at_ms is not None or self.ended:
             return False
         if self.child.service.management_url is None:
-            return True
+            return self.child.says_ready() or not self.child.service.writes_ready_file
         # An answer from before the start is another process's.
         if answer is None or answer.asked_ms <= self.started_ms or not answer.ready or not self.child.says_ready():
             return False
