@@ -1,0 +1,1 @@
+"""What runs Segwire elsewhere: dashboards, alerts, the Kubernetes chart. No part of the installed package."""

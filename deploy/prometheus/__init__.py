@@ -1,0 +1,1 @@
+"""Alerts and objectives as Prometheus rules, rendered to `rules.yaml`."""
