@@ -28,6 +28,28 @@ def test_one_port_for_two_is_refused_with_both_settings_named() -> None:
         settle_ports(settings)
 
 
+def test_every_sink_and_destination_has_a_port_of_its_own() -> None:
+    postgres = {"type": "postgres", "dsn": "dbname=x", "management_port": 0}
+    partner = {"url": "https://p.example/", "client_id": "1", "destination_id": "2", "segments": {"3": {}}}
+    fields = {
+        "sinks": {"a": postgres, "b.c": postgres},
+        "destinations": {"d": {**partner, "management_port": 0}},
+        "ingest": {"port": 0, "management_port": 0},
+        "fan_out": {"management_port": 0},
+        "membership": {"management_port": 0},
+    }
+    settled = settle_ports(Settings.model_validate(fields))
+    urls = service_urls(settled)
+    assert list(urls)[-3:] == ["sink-a-management", "sink-b.c-management", "sink-d-management"]
+    assert len({url.rpartition(":")[2] for url in urls.values()} - {"0"}) == 7
+
+
+def test_the_port_of_a_sink_is_named_where_two_have_it() -> None:
+    sinks = {"a": {"type": "postgres", "dsn": "dbname=x", "management_port": 8083}}
+    with pytest.raises(ConfigurationError, match=r"sinks\.a\.management_port: 8083 is also membership"):
+        settle_ports(Settings.model_validate({"sinks": sinks}))
+
+
 def test_urls_are_those_of_the_ready_file() -> None:
     urls = service_urls(Settings(management=ManagementSettings(host="0.0.0.0")))
     assert urls == {

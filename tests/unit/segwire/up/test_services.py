@@ -9,7 +9,7 @@ from runtime.process import PARENT_VARIABLE
 from runtime.settings import IngestSettings, KafkaSettings, Settings
 from runtime.settings_loader import load_settings
 from segwire.up.kafka import own_settings
-from segwire.up.services import child_environment, services
+from segwire.up.services import child_environment, postgres_service, services
 
 
 def _child_settings(settings: Settings, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, at: Path) -> Settings:
@@ -59,3 +59,14 @@ def test_children_drain_in_the_order_of_the_pipeline() -> None:
 def test_ingest_may_drain_as_long_as_it_is_configured_to() -> None:
     found = services(Settings(ingest=IngestSettings(drain_timeout_ms=40_000)), None, {})
     assert found[0].drain_s > 40
+
+
+def test_sinks_and_destinations_are_children_and_a_database_of_ours_drains_after_them() -> None:
+    partner = {"url": "https://p.example/", "client_id": "1", "destination_id": "2", "segments": {"3": {}}}
+    fields = {"sinks": {"w": {"type": "postgres", "dsn": "dbname=x"}}, "destinations": {"p": partner}}
+    settings = Settings.model_validate(fields)
+    found = [*services(settings, None, {}), postgres_service(settings, {})]
+    assert [service.name for service in found[2:]] == ["membership", "sink-w", "sink-p", "postgres"]
+    assert found[3].command[4:8] == ("sink", "w", "--port", "8084")
+    assert found[4].management_url == "http://127.0.0.1:8085"
+    assert (found[5].management_url, found[5].writes_ready_file) == (None, True)
