@@ -71,6 +71,15 @@ class Assignment:
         """Return the next offset of a partition, past the markers of transactions."""
         return max(self.next[partition], self.end.get(partition, 0))
 
+    def positions(self) -> dict[int, int | None]:
+        """Return the next offset of each partition that is held, None where it is unknown."""
+        return {partition: self.next.get(partition) for partition in self.partitions}
+
+    def at_end(self) -> bool:
+        """Tell whether everything that is held was processed, if only in the open transaction."""
+        ended = (self.end.get(partition, -1) >= self.next.get(partition, 0) for partition in self.partitions)
+        return bool(self.partitions) and all(ended)
+
     def advance(self, records: Sequence[InputRecord]) -> None:
         """Say that these are processed, if only in the open transaction."""
         for record in records:

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import structlog
 from confluent_kafka import Consumer, Producer
 
+from runtime.attempts import Attempts, MemoryFile
 from runtime.clock import SystemClock
 from runtime.errors import SegwireError
 from runtime.horizon import Horizon
+from runtime.isolation import Isolation, Place
 from runtime.kafka.clients import admin_client, consumer_config, processor_consumer_config, transactional_config
 from runtime.kafka.topics import describe_topics
 from runtime.kafka.transaction import TransactionalProducer
@@ -83,16 +85,26 @@ def transaction_loop(
     settings: Settings, name: str, topic: str, section: ProcessorSettings, processor: Processor,
     state: DurableState[Any] | None, horizon: Horizon | None = None,
 ) -> TransactionLoop:  # fmt: skip
-    """Return the loop that hosts `processor` over `topic`, in a consumer group of its own name."""
+    """Return the loop that hosts `processor` over `topic`, in a consumer group of its own name.
+
+    What `processor` cannot process becomes a dead letter of the stage `name`; of `sink-NAME` it is `sink:NAME`.
+    """
     group = group_id(settings.kafka, name)
     transactional_id = f"{group}-{section.ordinal}"
     config = transactional_config(settings.kafka, section, transactional_id)
     producer = TransactionalProducer(lambda: Producer(config), transactional_id, section.transaction_timeout_ms / 1000)
+    place = Place(name, _stage(name), topic, TopicNames(settings.kafka.topic_prefix).dead_letters)
+    memory = MemoryFile(Path(settings.data_dir) / "state" / f"{name}-{section.ordinal}.attempts.json")
     return TransactionLoop(
         name=name, topic=topic, settings=section, producer=producer, processor=processor, state=state,
         consumer=Consumer(processor_consumer_config(settings.kafka, section, group)), clock=SystemClock(),
-        horizon=horizon,
+        isolation=Isolation(place, section, Attempts(memory)), horizon=horizon,
     )  # fmt: skip
+
+
+def _stage(name: str) -> str:
+    """Return the stage of a processor's dead letters. Source: interfaces, *Topics*."""
+    return "sink:" + name.removeprefix("sink-") if name.startswith("sink-") else name
 
 
 def serve(

@@ -5,6 +5,7 @@ one transaction; I3 one writer per partition, by the group's generation in each 
 KIP-447.
 """
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -18,7 +19,8 @@ from runtime.clock import Clock
 from runtime.errors import SegwireError
 from runtime.horizon import Horizon
 from runtime.injection import reach
-from runtime.kafka.transaction import TransactionAborted, TransactionalProducer
+from runtime.isolation import Isolation
+from runtime.kafka.transaction import OutcomeUnknown, RecordsFailed, TransactionAborted, TransactionalProducer
 from runtime.lag import LagMeter
 from runtime.open_transaction import OpenTransaction
 from runtime.processor import Backpressure, InputRecord, Processor
@@ -40,7 +42,7 @@ class TransactionLoop:
     def __init__(
         self, *, name: str, topic: str, settings: ProcessorSettings, consumer: Consumer,
         producer: TransactionalProducer, processor: Processor, state: DurableState[Any] | None, clock: Clock,
-        horizon: Horizon | None = None,
+        isolation: Isolation, horizon: Horizon | None = None,
     ) -> None:  # fmt: skip
         """Host `processor`; without `state` it keeps nothing between records, without `horizon` it has no timers."""
         self._labels = {"processor": name}
@@ -48,6 +50,7 @@ class TransactionLoop:
         self._processor = processor
         self._state = state
         self._clock = clock
+        self._isolation = isolation
         self._horizon = horizon
         self._assignment = Assignment(
             name=name, topic=topic, consumer=consumer, state=state,
@@ -57,7 +60,8 @@ class TransactionLoop:
             name=name, producer=producer, state=state, assignment=self._assignment, clock=clock
         )  # fmt: skip
         self._lag = LagMeter(consumer, topic, clock, name)
-        self._watchdog = Watchdog(name, settings.watchdog_s, clock)
+        self._watchdog = Watchdog(name, settings.watchdog_s, clock, self._end_stuck)
+        self._processing = False
         self._punctuated_s = 0.0
         self._held_until_s: float | None = None
 
@@ -76,6 +80,7 @@ class TransactionLoop:
             SegwireError: fenced by another process, a torn transaction.
             KafkaException: an error that only a restart can mend.
         """
+        self._isolation.begin()
         self._assignment.subscribe()
         self._watchdog.start()
         if self._horizon is not None:
@@ -91,6 +96,7 @@ class TransactionLoop:
             with suppress(SegwireError, KafkaException):
                 if self._transaction.is_open:
                     self._abandon()
+            self._isolation.end()
             self._assignment.close()
             self._watchdog.stop()
             if self._horizon is not None:
@@ -106,12 +112,11 @@ class TransactionLoop:
         try:
             # Timers before records, and before any is fetched: an abort here leaves none behind.
             self._punctuate()
-            wait_s = _FETCH_S if self._transaction.is_open else _IDLE_FETCH_S
-            self._process(self._assignment.fetch(self._settings.batch_records, wait_s))
+            self._process(self._fetch())
             if self._commit_is_due():
                 self._commit()
         except TransactionAborted as aborted:
-            self._roll_back(str(aborted))
+            self._roll_back(aborted)
         self._lag.refresh(self._assignment.partitions, self._assignment.next)
         if self._has_no_work():
             self._watchdog.progressed()
@@ -121,28 +126,46 @@ class TransactionLoop:
         restoring = self._state is not None and self._state.restoring()
         return self._lag.behind == 0 or restoring or self._held_until_s is not None
 
+    def _fetch(self) -> Sequence[InputRecord]:
+        assignment, isolation = self._assignment, self._isolation
+        portion = isolation.portion(assignment.positions())
+        if isolation.careful and self._transaction.is_open:
+            self._commit()  # what timers did, apart from the records
+        records = assignment.fetch(portion, _FETCH_S if self._transaction.is_open else _IDLE_FETCH_S)
+        if not records and isolation.careful and assignment.at_end():
+            isolation.idle()
+        return records
+
     def _process(self, records: Sequence[InputRecord]) -> None:
         if not records:
             return
-        transaction = self._transaction
+        transaction, isolation = self._transaction, self._isolation
         transaction.open()
         transaction.include(records)
-        self._lag.processed(records[-1].timestamp_ms)
+        now, later = isolation.split(records)
+        if later:
+            transaction.exclude(later)
+        self._lag.processed(now[-1].timestamp_ms)
+        letter = isolation.begin_attempt(now)
+        self._processing = True
         try:
-            transaction.produce(self._processor.process(records))
+            transaction.produce(self._processor.process(now) if letter is None else [letter])
         except Backpressure as pressure:
-            transaction.records += pressure.processed
-            self._hold(pressure, records[pressure.processed :])
+            transaction.exclude(now[pressure.processed :])
+            self._hold(pressure)
             return
-        transaction.records += len(records)
+        except (TransactionAborted, OutcomeUnknown, SegwireError, KafkaException):
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+            raise RecordsFailed("processing-failed", f"{kind}: {error}", kind) from error
+        finally:
+            self._processing = False
         reach("processed")
 
-    def _hold(self, pressure: Backpressure, waiting: Sequence[InputRecord]) -> None:
+    def _hold(self, pressure: Backpressure) -> None:
         """Commit what is done, and let the rest come again after a pause; the group sees a living member."""
-        first: dict[int, int] = {}
-        for record in waiting:
-            first.setdefault(record.partition, record.offset)
-        self._assignment.rewind(first)
+        self._isolation.interrupted()
         if self._transaction.is_empty:
             self._abandon()
             self._transaction.clear()
@@ -152,7 +175,7 @@ class TransactionLoop:
         self._held_until_s = self._clock.monotonic_s() + pressure.wait_s
         metrics.BACKPRESSURE.labels(**self._labels).set(1)
         metrics.BACKPRESSURES.labels(**self._labels).inc()
-        _log.info("backpressure", wait_s=pressure.wait_s, waiting_records=len(waiting))
+        _log.info("backpressure", wait_s=pressure.wait_s)
 
     def _release_when_over(self) -> None:
         if self._held_until_s is None or self._clock.monotonic_s() < self._held_until_s:
@@ -189,27 +212,37 @@ class TransactionLoop:
         if not transaction.is_open:
             return False
         full = transaction.records >= self._settings.max_transaction_records
-        return full or transaction.open_ms() >= self._settings.commit_interval_ms
+        return full or self._isolation.careful or transaction.open_ms() >= self._settings.commit_interval_ms
 
     def _commit(self) -> None:
         """Commit what is open, or roll it back where that does not succeed."""
+        transaction = self._transaction
         try:
-            self._transaction.commit()
+            transaction.commit()
         except TransactionAborted as aborted:
-            self._roll_back(str(aborted))
+            self._roll_back(aborted)
             return
         self._watchdog.progressed()
         self._processor.committed()
-        self._transaction.count()
-        self._transaction.clear()
+        self._isolation.committed(transaction.records, self._assignment.next)
+        transaction.count()
+        transaction.clear()
 
-    def _roll_back(self, reason: str) -> None:
+    def _roll_back(self, aborted: TransactionAborted) -> None:
         """The transaction is aborted: forget it, and fetch its records again."""
-        _log.warning("transaction_aborted", reason=reason, records=self._transaction.records)
+        transaction = self._transaction
+        # What a processor raises may quote its records.
+        reason = aborted.kind if isinstance(aborted, RecordsFailed) else str(aborted)
+        _log.warning("transaction_aborted", reason=reason, records=transaction.records)
         metrics.ABORTS.labels(**self._labels).inc()
+        first, records = dict(transaction.first), transaction.records
         self._abandon()
-        self._assignment.rewind(self._transaction.first)
-        self._transaction.clear()
+        self._assignment.rewind(first)
+        transaction.clear()
+        if isinstance(aborted, RecordsFailed):
+            self._isolation.failed(aborted, first, records)
+        else:
+            self._isolation.interrupted()
 
     def _abandon(self) -> None:
         self._transaction.abandon()
@@ -221,4 +254,10 @@ class TransactionLoop:
 
     def _abort_as_lost(self) -> None:
         if self._transaction.is_open:
-            self._roll_back("the group has given the partitions to others")
+            self._roll_back(TransactionAborted("the group has given the partitions to others"))
+
+    def _end_stuck(self, code: int) -> None:
+        """End the process from the watchdog's thread; it is no record's fault, unless one is being processed."""
+        if not self._processing:
+            self._isolation.end()
+        os._exit(code)

@@ -81,6 +81,16 @@ BACKPRESSURE = Gauge(
     "segwire_processor_backpressure", "1 while records wait as what they go to takes nothing, else 0.", ["processor"]
 )
 BACKPRESSURES = Counter("segwire_processor_backpressures", "Pauses for backpressure.", ["processor"])
+RECORDS_FAILED = Counter(
+    "segwire_processor_failures",
+    "Transactions that failed by what was in them, and are tried again in parts, by error class.",
+    ["processor", "error"],
+)
+ISOLATING = Gauge(
+    "segwire_processor_isolating",
+    "1 while records are processed in small portions, as one of them failed or ended the process, else 0.",
+    ["processor"],
+)
 LAG_RECORDS = Gauge(
     "segwire_processor_lag_records", "Input records behind the end, over the assigned partitions.", ["processor"]
 )
@@ -135,3 +145,18 @@ SINK_RECORDS = Counter(
 SINK_FAILURES = Counter("segwire_sink_failures", "Batches that could not be written and were put off.", ["sink"])
 SINK_BREAKER_OPEN = Gauge("segwire_sink_breaker_open", "1 while what is written to is given up on, else 0.", ["sink"])
 SINK_WRITE_SECONDS = Histogram("segwire_sink_write_seconds", "Writing one batch.", ["sink"], buckets=_LATENCY_S)
+
+# Outbound destinations
+OUTBOUND_MESSAGES = Counter(
+    "segwire_outbound_messages",
+    "Messages by result (delivered, parked, or put-off: they come again).",
+    ["sink", "result"],
+)
+OUTBOUND_USERS = Counter(
+    "segwire_outbound_users",
+    "Users sent, by reason (new-segment, disqualified, mapping-changed, partners-changed, three-days).",
+    ["sink", "reason"],
+)
+OUTBOUND_ATTEMPT_SECONDS = Histogram(
+    "segwire_outbound_attempt_seconds", "From an attempt to its answer.", ["sink"], buckets=_LATENCY_S
+)

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
+from confluent_kafka import TopicPartition
 
 from runtime import metrics
 from runtime.assignment import Assignment
 from runtime.clock import Clock
 from runtime.injection import reach
-from runtime.kafka.transaction import OutcomeUnknown, TransactionAborted, TransactionalProducer
+from runtime.kafka.transaction import OutcomeUnknown, TransactionAborted, TransactionalProducer, TransactionDoomed
 from runtime.processor import InputRecord, OutputRecord
 from runtime.state.durable import DurableState
 
@@ -65,7 +66,19 @@ class OpenTransaction:
         """Take in records that are to be processed."""
         for record in records:
             self.first.setdefault(record.partition, record.offset)
+        self.records += len(records)
         self._assignment.advance(records)
+
+    def exclude(self, records: Sequence[InputRecord]) -> None:
+        """Let records come again that were included last, and of which nothing was produced."""
+        self.records -= len(records)
+        first: dict[int, int] = {}
+        for record in records:
+            first.setdefault(record.partition, record.offset)
+        self._assignment.rewind(first)
+        for partition, offset in first.items():
+            if self.first[partition] == offset and not self.fired:
+                del self.first[partition]
 
     def fire(self, partitions: Sequence[int]) -> None:
         """Take in timers of these partitions; the offsets are committed, too, and so fenced by the generation (I3)."""
@@ -77,12 +90,15 @@ class OpenTransaction:
         """Add records.
 
         Raises:
-            TransactionAborted: the broker did not take what is queued in time.
+            TransactionAborted: the broker did not take what is queued in time; `RecordsFailed`: nor ever will.
             FencedError: another process has the transactional ID.
         """
         produce, counts = self._producer.produce, self.outputs
         for count, output in enumerate(outputs, 1):
-            produce(output)
+            try:
+                produce(output)
+            except TransactionDoomed:
+                self._producer.raise_failure(self._offsets(""), self._assignment.group_metadata())
             topic = output.topic
             counts[topic] = counts.get(topic, 0) + 1
             if count % _POLL_EVERY_RECORDS == 0:
@@ -92,13 +108,12 @@ class OpenTransaction:
         """Commit, and store the state; where the outcome is uncertain, find out what it was.
 
         Raises:
-            TransactionAborted: it did not happen; `abandon` it.
+            TransactionAborted: it did not happen; `abandon` it. `RecordsFailed`: by what was in it.
             FencedError: another process has the transactional ID.
         """
         # The token in the offsets' metadata tells later whether this very transaction was committed.
         token = uuid.uuid4().hex
-        partitions = sorted(self.first)
-        offsets = self._assignment.offsets(partitions, token)
+        offsets = self._offsets(token)
         began_s = self._clock.monotonic_s()
         try:
             if self._state is not None:
@@ -107,11 +122,13 @@ class OpenTransaction:
             reach("changelog-written")
             self._producer.commit(offsets, self._assignment.group_metadata())
             reach("committed")
+        except TransactionDoomed:
+            self._producer.raise_failure(offsets, self._assignment.group_metadata())
         except OutcomeUnknown as unknown:
             _log.warning("commit_outcome_unknown", detail=str(unknown))
             self._producer.replace()
             metrics.PRODUCERS_REPLACED.labels(**self._labels).inc()
-            if not self._assignment.was_committed(partitions, token):
+            if not self._assignment.was_committed(sorted(self.first), token):
                 raise TransactionAborted(str(unknown)) from None
         metrics.COMMIT_SECONDS.labels(**self._labels).observe(self._clock.monotonic_s() - began_s)
         if self._state is not None:
@@ -137,6 +154,9 @@ class OpenTransaction:
         self.outputs.clear()
         self.records = 0
         self.fired = False
+
+    def _offsets(self, token: str) -> list[TopicPartition]:
+        return self._assignment.offsets(sorted(self.first), token)
 
     def _check_clock(self, state: DurableState[Any]) -> None:
         """Put timers off where our clock and the broker's differ: an exit must never come early."""

@@ -23,3 +23,11 @@ class ProcessorSettings(Section):
         300, ge=0, le=86_400, description="without progress while records wait, then exit; 0: never"
     )
     transaction_timeout_ms: int = Field(15_000, ge=1_000, le=900_000)
+    poison_run_records: int = Field(
+        20, ge=0, le=1_000_000, description="most records in a row that are set aside as they cannot be processed; "
+        "one more stops the service"
+    )  # fmt: skip
+    poison_share_percent: float = Field(
+        5, ge=0, le=100, description="most of the last 5000 to 10000 records that are set aside so, where those are "
+        "more than poison_run_records"
+    )  # fmt: skip

@@ -5,7 +5,9 @@ from typing import Any, NamedTuple, cast
 
 from confluent_kafka import KafkaError, TopicPartition
 
-from runtime.kafka.transaction import TransactionAborted
+from runtime.attempts import Attempts
+from runtime.isolation import Isolation, Place
+from runtime.kafka.transaction import RecordsFailed, TransactionAborted
 from runtime.loop import TransactionLoop
 from runtime.processor import Backpressure, InputRecord, OutputRecord
 from runtime.service import StopSignal
@@ -67,6 +69,8 @@ class FakeConsumer:
         self.seeks: list[tuple[int, int]] = []
         self.closed = False
         self.step_s = 0.001
+        self.tells_ends = False
+        self._told: dict[int, int] = {}
         self.member = "member-1"
         self.subscribed = 0
         self._clock = clock
@@ -92,6 +96,9 @@ class FakeConsumer:
             while self.positions[partition] < self.ends.get(partition, 0) and len(found) < limit:
                 found.append(FakeMessage(partition, self.positions[partition]))
                 self.positions[partition] += 1
+            if self.tells_ends and self._told.get(partition) != self.positions[partition]:
+                self._told[partition] = self.positions[partition]
+                found.append(FakeMessage(partition, self.positions[partition], KafkaError(KafkaError._PARTITION_EOF)))
         return found
 
     def rebalance(self, kind: str, *partitions: int) -> None:
@@ -151,6 +158,11 @@ class FakeTransactions:
         self.fates: list[Exception] = []
         self.happens_anyway = False
         self.full = False
+        self.letters: list[OutputRecord] = []
+        self.refused: set[str] = set()
+        self.refused_late: set[str] = set()
+        self.refuses_letters = False
+        self._doomed = False
         self.committed: list[list[str]] = []
         self.offsets: list[dict[int, int]] = []
         self.aborts = 0
@@ -162,13 +174,21 @@ class FakeTransactions:
         assert not self.open
         self.open = True
         self._records = []
+        self._doomed = False
 
     def produce(self, record: OutputRecord, _on_delivery: object = None) -> None:
         assert self.open
         if self.full:
             self.full = False
             raise TransactionAborted("the producer's queue stayed full")
-        self._records.append((record.value or b"").decode())
+        value = (record.value or b"").decode()
+        if record.topic == "dead-letters":
+            self.letters.append(record)
+            self._doomed |= self.refuses_letters
+        elif value in self.refused:
+            raise RecordsFailed("output-refused", "too large", "MSG_SIZE_TOO_LARGE")
+        self._doomed |= value in self.refused_late and record.topic != "dead-letters"
+        self._records.append(value)
 
     def poll(self) -> None:
         return
@@ -179,6 +199,8 @@ class FakeTransactions:
     def commit(self, offsets: list[TopicPartition], group_metadata: object) -> None:
         assert self.open
         assert group_metadata == "the group's generation"
+        if self._doomed:
+            raise RecordsFailed("output-refused", "too large", "MSG_SIZE_TOO_LARGE")
         if self.fates:
             fate = self.fates.pop(0)
             if self.happens_anyway:
@@ -208,11 +230,16 @@ class Echo:
     def __init__(self) -> None:
         self.due: list[bytes] = []
         self.pressures: list[Backpressure] = []
+        self.poison: dict[str, Callable[[], None]] = {}
+        self.batches: list[list[str]] = []
         self.punctuated: list[tuple[int, list[int]]] = []
         self.settled = 0
         self.dropped = 0
 
     def process(self, records: Sequence[InputRecord]) -> Iterator[OutputRecord]:
+        self.batches.append([(record.value or b"").decode() for record in records])
+        for name in self.batches[-1]:
+            self.poison.get(name, nothing)()
         pressure = self.pressures.pop(0) if self.pressures else None
         for record in records if pressure is None else records[: pressure.processed]:
             yield OutputRecord("out", -1, record.key, record.value)
@@ -277,17 +304,37 @@ class FakeState:
         self.calls.append("aborted")
 
 
-class Hosted:
-    """A loop over the doubles."""
+class Kept:
+    """In the place of the file that outlives a process."""
 
-    def __init__(self, *, state: FakeState | None = None, horizon: Any = None, **settings: int) -> None:
+    def __init__(self) -> None:
+        self.text: str | None = None
+        self.saved = 0
+
+    def load(self) -> str | None:
+        return self.text
+
+    def save(self, text: str) -> None:
+        self.text = text
+        self.saved += 1
+
+
+class Hosted:
+    """A loop over the doubles; `kept` is what a former process left."""
+
+    def __init__(
+        self, *, state: FakeState | None = None, horizon: Any = None, kept: Kept | None = None, **settings: float
+    ) -> None:  # fmt: skip
         self.clock = Clock()
         self.stop = StopSignal()
         self.consumer = FakeConsumer(self.clock, self.stop)
         self.transactions = FakeTransactions(self.consumer)
         self.processor = Echo()
+        self.kept = kept or Kept()
+        chosen = FanOutSettings(**cast("dict[str, Any]", settings))
+        self.isolation = Isolation(Place("test", "a-stage", TOPIC, "dead-letters"), chosen, Attempts(self.kept))
         self.loop = TransactionLoop(
-            name="test", topic=TOPIC, settings=FanOutSettings(**cast("dict[str, Any]", settings)),
+            name="test", topic=TOPIC, settings=chosen, isolation=self.isolation,
             consumer=cast("Any", self.consumer), producer=cast("Any", self.transactions),
             processor=self.processor, state=cast("Any", state), clock=self.clock, horizon=horizon,
         )  # fmt: skip
