@@ -7,7 +7,7 @@ PIN := uv pip compile pyproject.toml --universal --python-version 3.11 --generat
 	--no-emit-find-links --no-annotate --custom-compile-command 'make pins' --no-config -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint unit test integration e2e chaos bench-membership run check wheel pins clean
+.PHONY: help setup fmt lint unit test integration e2e chaos soak spike bench-membership run check wheel pins clean
 
 help:  ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ test: setup  ## Every test: most two by two, then whole pipelines, then those th
 
 soak: setup  ## Ingest through long outages and many kills, about an hour
 	SOAK_OUTAGE_S=600 SOAK_KILLS=50 $(BIN)/pytest -s tests/integration/test_ingest_outage.py
+
+spike: setup  ## Ingest while ten senders start a batch of 20 000 messages each at once, a minute or two
+	SPIKE_MESSAGES=20000 SPIKE_CONNECTIONS=100 $(BIN)/pytest -s tests/integration/test_ingest_spike.py
 
 bench-membership: setup  ## The membership processor beside Kafka Streams and Quix Streams (needs Maven and a JDK)
 	$(BIN)/python benchmarks/membership.py

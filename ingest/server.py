@@ -5,11 +5,13 @@ import contextlib
 import resource
 import socket
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from ingest.accepting import Acceptor
 from ingest.connections import Connections
 from ingest.limits import Limits
 from ingest.protocol import Protocol
@@ -135,17 +137,21 @@ class Server(uvicorn.Server):
         allow_open_files(self._limits.max_connections)
         context = None if self._certificates is None else self._certificates.context
         self._connections = connections = Connections(self._limits, loop.time)
-        self.servers = [
-            await loop.create_server(
+        acceptors = [
+            Acceptor(
+                listener,
                 lambda: Protocol(self.config, self.server_state, connections),
-                sock=listener,
-                ssl=context,
                 backlog=_BACKLOG,
-                ssl_handshake_timeout=None if context is None else _HANDSHAKE_TIMEOUT_S,
-                ssl_shutdown_timeout=None if context is None else _TLS_CLOSE_TIMEOUT_S,
+                context=context,
+                handshake_timeout_s=_HANDSHAKE_TIMEOUT_S,
+                close_timeout_s=_TLS_CLOSE_TIMEOUT_S,
             )
             for listener in sockets or []
         ]
+        # All that the base class does with them is to close them.
+        self.servers = cast("list[asyncio.base_events.Server]", acceptors)
+        for acceptor in acceptors:
+            acceptor.start()
         connections.start(loop)
         if self._watch is not None:
             self._watch.start()

@@ -17,6 +17,8 @@ from tests.support.harm import HarmedKafka, metric, state_is, stored, wait_until
 from tests.support.ingest_process import JSON, PATH, IngestProcess, read_records, running_ingest, with_topics
 from tests.support.kafka import LIMIT_S, wait_until
 from tests.support.load import PERSON, Load, Sent, payload, quantile_ms, sending
+from tests.support.processors import Pipeline
+from tests.support.story import Story, check_membership
 
 RATE_PER_S = float(os.environ.get("SOAK_RATE_PER_S", "300"))
 OUTAGE_S = float(os.environ.get("SOAK_OUTAGE_S", "15"))
@@ -58,11 +60,15 @@ def let_pass(load: Load, seconds: float) -> None:
     ("harm", "properties"), [("killed", "{}"), ("frozen", "{}"), ("frozen", '{"message.timeout.ms": 5000}')]
 )
 @pytest.mark.quiet
-def test_an_outage_of_kafka_is_not_seen_by_the_sender(
-    kafka: HarmedKafka, topics: KafkaSettings, tmp_path: Path, harm: str, properties: str
+def test_an_outage_of_kafka_is_not_seen_by_the_sender_and_leaves_no_trace_in_the_membership(
+    kafka: HarmedKafka, topic_prefix: str, tmp_path: Path, harm: str, properties: str
 ) -> None:
+    pipeline = Pipeline(kafka.bootstrap_servers, topic_prefix, tmp_path)
+    pipeline.create_topics()
+    topics = pipeline.kafka
+    story = Story(time.time_ns() // 1_000_000)
     with running_ingest(topics, tmp_path, SEGWIRE_KAFKA__PROPERTIES=properties) as ingest:
-        with sending(ingest.url + PATH, RATE_PER_S) as load:
+        with sending(ingest.url + PATH, RATE_PER_S, make=story.payload) as load:
             let_pass(load, 3)
             down_s = time.monotonic()
             kafka.kill() if harm == "killed" else kafka.signal(signal.SIGSTOP)
@@ -90,6 +96,13 @@ def test_an_outage_of_kafka_is_not_seen_by_the_sender(
     in_kafka = stored(topics)
     print(f"{len(in_kafka) - len(set(in_kafka))} of {len(in_kafka)} stored twice")  # noqa: T201 - as above
     assert load.acknowledged() <= set(in_kafka)
+    try:
+        for name in ("fan-out", "membership"):
+            pipeline.start(name).wait_ready()
+        pipeline.wait_processed()
+        check_membership(pipeline, story.end(load.acknowledged()))
+    finally:
+        pipeline.stop()
 
 
 def test_a_replay_keeps_what_is_known_of_the_request(kafka: HarmedKafka, topics: KafkaSettings, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import aiohttp
@@ -41,10 +41,11 @@ def number_of(value: bytes) -> int:
 class Load:
     """Posts numbered messages at a rate, from a thread of its own."""
 
-    def __init__(self, url: str, rate_per_s: float, first: int = 0) -> None:
+    def __init__(self, url: str, rate_per_s: float, first: int = 0, make: Callable[[int], bytes] | None = None) -> None:
         self.sent: list[Sent] = []
         self.next = first
         self._url = url
+        self._make = make or payload
         self._rate_per_s = rate_per_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
@@ -83,7 +84,7 @@ class Load:
         status = 0
         try:
             async with session.post(
-                self._url, data=payload(number), headers={"Content-Type": "application/json"}
+                self._url, data=self._make(number), headers={"Content-Type": "application/json"}
             ) as response:
                 await response.read()
                 status = response.status
@@ -93,9 +94,9 @@ class Load:
 
 
 @contextmanager
-def sending(url: str, rate_per_s: float, first: int = 0) -> Iterator[Load]:
+def sending(url: str, rate_per_s: float, first: int = 0, make: Callable[[int], bytes] | None = None) -> Iterator[Load]:
     """Send while the block runs; afterwards every answer is there."""
-    load = Load(url, rate_per_s, first)
+    load = Load(url, rate_per_s, first, make)
     load.start()
     try:
         yield load
