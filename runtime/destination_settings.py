@@ -73,7 +73,9 @@ class DestinationSettings(ProcessorSettings):
     )
     auth: DestinationAuthenticationSettings | None = None
     mode: Literal["realtime", "batch"] = Field("realtime", description="batch: what changed, at most every 24 h")
+    batch_records: int = Field(500, ge=1, le=100_000, description="most rows whose messages are sent together")
     max_users_per_message: int = Field(10, ge=1, le=1000)
+    connections: int = Field(16, ge=1, le=1000, description="messages that are sent at the same time")
     timeout_ms: int = Field(3000, ge=100, le=60_000, description="until a message that has no answer has failed")
     ca_file: str | None = Field(
         None, min_length=1, description="PEM: the CAs that the partner's certificate may be of; none: the system's"

@@ -1,0 +1,1 @@
+"""Outbound: the membership goes on to further partners, in the wire format that we ourselves receive."""

@@ -1,0 +1,197 @@
+"""An outbound destination as a processor: rows in; messages to the partner, receipts and dead letters out.
+
+Messages go out before the transaction that tells of them: a crash in between sends the last batch again, with the same
+`DateTime`s, which changes nothing at the receiver. Source: ADR 9.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from runtime import metrics
+from runtime.clock import Clock
+from runtime.processor import Backpressure, InputRecord, OutputRecord
+from runtime.state.store import data_key, split_data_key
+from runtime.state.table import Codec, StateTable, Summary
+from schemas.avro_codec import AvroDecodeError, decode_key, decode_membership
+from schemas.membership import SegmentMembership, SegmentMembershipKey
+from sinks.outbound.dispatch import Dispatcher
+from sinks.outbound.mapping import Mapping, Schedule
+from sinks.outbound.memberships import apply_row, apply_tombstone
+from sinks.outbound.message import UserEntry
+from sinks.outbound.packing import Delivery
+from sinks.outbound.records import Records, Sent
+from sinks.outbound.rules import Mode, batch_due_ms, decide, settle, tidy
+from sinks.outbound.state import NEVER, UserState, copy_state, decode_state, encode_state
+
+_TIMERS_PER_TURN = 500
+
+Said = SegmentMembership | SegmentMembershipKey
+
+
+def _summary(raw: bytes) -> Summary:
+    user = decode_state(raw)
+    return Summary(user.offset, user.due_at, user.active)
+
+
+OUTBOUND_CODEC: Codec[UserState] = Codec(
+    encode=encode_state,
+    decode=decode_state,
+    new=UserState,
+    due_ms=lambda user: user.due_at,
+    active=lambda user: user.active,
+    blank=lambda user: user.blank,
+    summary=_summary,
+    rules="",
+)
+
+
+class Plan(NamedTuple):
+    """What a destination gets, and when."""
+
+    schedule: Schedule
+    dpid: int | None
+    mode: Mode
+
+
+class Outbound:
+    """Hosts the five rules over a table of users."""
+
+    def __init__(
+        self, plan: Plan, table: StateTable[UserState], dispatcher: Dispatcher, records: Records, clock: Clock
+    ) -> None:  # fmt: skip
+        """Send by `plan` through `dispatcher`."""
+        self._plan = plan
+        self._table = table
+        self._dispatcher = dispatcher
+        self._records = records
+        self._clock = clock
+        self._dead: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+
+    def process(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
+        """Apply rows to their users, and send what they give reason to.
+
+        Raises:
+            Backpressure: the partner takes nothing now; nothing of these records has been done.
+        """
+        now_ms = self._clock.now_ms()
+        mapping = self._plan.schedule.at(now_ms)
+        malformed: list[OutputRecord] = []
+        users = self._applied(records, malformed)
+        if self._plan.mode == "batch":
+            for user in users.values():
+                user.due_at = batch_due_ms(user, now_ms, decide(user, mapping, now_ms, "batch") is not None)
+            outputs = []
+        else:
+            outputs = self._send(users, mapping, now_ms)
+        self._keep(users)
+        self._dead["malformed-row"] += len(malformed)
+        return malformed + outputs
+
+    def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
+        """Send the batches that are due; a budget keeps one turn short, the rest follows in the next."""
+        if self._plan.mode == "realtime":
+            return ()
+        due = (timer for partition in sorted(partitions) for timer in self._table.store.due(partition, now_ms))
+        timers = list(islice(due, _TIMERS_PER_TURN))
+        self._table.load(timer.key for timer in timers)
+        # One that was moved in the open transaction is not due any more.
+        keys = [timer.key for timer in timers if self._table[timer.key].due_at <= now_ms]
+        users = {key: copy_state(self._table[key]) for key in keys}
+        try:
+            outputs = self._send(users, self._plan.schedule.at(now_ms), now_ms)
+        except Backpressure:
+            return ()  # They are due still, and come again with the next turn.
+        for user in users.values():
+            user.due_at = NEVER
+        for timer in timers:
+            self._table.fired(timer)
+        self._keep(users)
+        return outputs
+
+    def committed(self) -> None:
+        """Count what is now done for good."""
+        for error, count in self._dead.items():
+            metrics.DEAD_LETTERS.labels(stage=self._records.stage, error=error).inc(count)
+        for reason, count in self._reasons.items():
+            metrics.OUTBOUND_USERS.labels(sink=self._records.destination, reason=reason).inc(count)
+        self._dispatcher.committed()
+        self._forget()
+
+    def aborted(self) -> None:
+        """Forget the counts: the same records come again."""
+        self._dispatcher.aborted()
+        self._forget()
+
+    def refresh_metrics(self) -> None:
+        """Set the gauges of what is held."""
+        metrics.STATE_BYTES.labels(processor=self._records.service).set(self._table.store.bytes_on_disk())
+
+    def _forget(self) -> None:
+        self._dead.clear()
+        self._reasons.clear()
+
+    def _applied(self, records: Sequence[InputRecord], malformed: list[OutputRecord]) -> dict[bytes, UserState]:
+        """Return the users of these records as they are after them: copies, since the records may have to wait."""
+        read = [(record, said) for record in records if (said := self._read(record, malformed)) is not None]
+        keys = [data_key(record.partition, said.aam_uuid.encode()) for record, said in read]
+        self._table.load(keys)
+        users: dict[bytes, UserState] = {}
+        for key, (record, said) in zip(keys, read, strict=True):
+            if key not in users:
+                users[key] = copy_state(self._table[key])
+            user = users[key]
+            if record.offset <= user.offset:
+                continue
+            user.offset = record.offset
+            if isinstance(said, SegmentMembership):
+                apply_row(user, said, self._plan.dpid)
+            else:
+                apply_tombstone(user, said, record.timestamp_ms)
+        return users
+
+    def _read(self, record: InputRecord, malformed: list[OutputRecord]) -> Said | None:
+        try:
+            return decode_key(record.key or b"") if record.value is None else decode_membership(record.value)
+        except AvroDecodeError as error:
+            origin = (record.partition, record.offset)
+            malformed.append(self._records.malformed(record.key, record.value, origin, str(error)))
+            return None
+
+    def _send(self, users: dict[bytes, UserState], mapping: Mapping, now_ms: int) -> list[OutputRecord]:
+        """Send what there is reason to, and change the users by what became of it."""
+        deliveries = list(self._deliveries(users, mapping, now_ms))
+        done = self._dispatcher.deliver(deliveries, now_ms)
+        for delivery in deliveries:
+            self._reasons.update(delivery.decision.reasons)
+            if not any(done[entry].parked for entry in delivery.entries()):
+                settle(delivery.user, delivery.decision, mapping, now_ms)
+        for user in users.values():
+            tidy(user)
+        return list(self._told(deliveries, done))
+
+    def _deliveries(self, users: dict[bytes, UserState], mapping: Mapping, now_ms: int) -> Iterator[Delivery]:
+        for key, user in users.items():
+            decision = decide(user, mapping, now_ms, self._plan.mode)
+            if decision is not None:
+                partition, uuid = split_data_key(key)
+                yield Delivery(key, uuid.decode(), user, decision, (partition, user.offset))
+
+    def _told(self, deliveries: Iterable[Delivery], done: dict[UserEntry, Sent]) -> Iterator[OutputRecord]:
+        parked: set[str] = set()
+        for delivery in deliveries:
+            partition, _ = delivery.origin
+            for entry in delivery.entries():
+                sent = done[entry]
+                yield from self._records.receipts(partition, entry, sent)
+                if sent.parked and sent.request_id not in parked:
+                    parked.add(sent.request_id)
+                    self._dead[sent.attempts.answers[-1].error] += 1
+                    yield self._records.parked(sent, delivery.aam_uuid, delivery.origin)
+
+    def _keep(self, users: dict[bytes, UserState]) -> None:
+        for key, user in users.items():
+            self._table[key].become(user)
+            self._table.changed(key)
