@@ -34,15 +34,17 @@ class Assignment:
     """The partitions of one topic that the group gave to one consumer, in one thread."""
 
     def __init__(
-        self, *, name: str, topic: str, consumer: Consumer, state: DurableState[Any] | None, ending: Ending
+        self, *, name: str, topic: str, connect: Callable[[], Consumer], state: DurableState[Any] | None,
+        ending: Ending,
     ) -> None:  # fmt: skip
         """Join nothing yet; with `state` a partition is fetched from as soon as that is restored."""
         self._labels = {"processor": name}
         self._topic = topic
-        self._consumer = consumer
+        self._connect = connect
+        self.consumer = connect()
         self._state = state
         self._ending = ending
-        self._standing = Standing(consumer)
+        self._standing = Standing(self.consumer)
         self._expelled = False
         self._held = False
         self._rewound: set[int] = set()  # while a batch was being fetched
@@ -54,13 +56,20 @@ class Assignment:
 
     def subscribe(self) -> None:
         """Join the group."""
-        self._consumer.subscribe(
+        self.consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
 
+    def join_anew(self) -> None:
+        """Join with a new client: the group refused the old one, which held nothing."""
+        self.consumer.close()
+        self.consumer = self._connect()
+        self._standing = Standing(self.consumer)
+        self.subscribe()
+
     def close(self) -> None:
         """Leave the group."""
-        self._consumer.close()
+        self.consumer.close()
 
     def active(self) -> list[int]:
         """Return the partitions that are being processed."""
@@ -89,10 +98,11 @@ class Assignment:
         """Fetch up to `limit` records, and let the group give and take partitions. Waits up to `wait_s`.
 
         Raises:
+            InstanceIdHeldError: the group does not take this client as a member; `join_anew` later.
             Exception: what failed when partitions came or went; the client cannot go on.
         """
         self._rewound.clear()
-        messages = self._consumer.consume(limit, wait_s)
+        messages = self.consumer.consume(limit, wait_s)
         if self._failure is not None:
             raise self._failure
         reach("fetched")
@@ -114,12 +124,12 @@ class Assignment:
     def hold(self) -> None:
         """Fetch from no partition until `release`; the group goes on to see a living member."""
         self._held = True
-        self._consumer.pause(self._places(self.partitions))
+        self.consumer.pause(self._places(self.partitions))
 
     def release(self) -> None:
         """Fetch again."""
         self._held = False
-        self._consumer.resume(self._places(self.active()))
+        self.consumer.resume(self._places(self.active()))
 
     def resume_restored(self) -> None:
         """Fetch from the partitions whose state has been restored since."""
@@ -128,7 +138,7 @@ class Assignment:
         restored = self._state.newly_active() & self.partitions
         if restored:
             if not self._held:
-                self._consumer.resume(self._places(restored))
+                self.consumer.resume(self._places(restored))
             _log.info("partitions_resumed", partitions=sorted(restored))
 
     def is_lost(self) -> bool:
@@ -140,7 +150,7 @@ class Assignment:
         _log.warning("expelled_from_group", partitions=sorted(self.partitions))
         self._ending.lost()
         self._expelled = True
-        self._consumer.unsubscribe()
+        self.consumer.unsubscribe()
 
     def away(self, wait_s: float) -> bool:
         """Tell whether nothing can be fetched, as the partitions are being given up.
@@ -161,7 +171,7 @@ class Assignment:
         Raises:
             TransactionAborted: the partitions are others' by now.
         """
-        metadata = self._consumer.consumer_group_metadata()
+        metadata = self.consumer.consumer_group_metadata()
         # In this order: what is lost only after this, the brokers see by the metadata.
         if self._standing.is_lost():
             raise TransactionAborted("expelled from the group")
@@ -169,7 +179,7 @@ class Assignment:
 
     def was_committed(self, partitions: Sequence[int], token: str) -> bool:
         """Tell whether a transaction whose offsets bear `token` was committed."""
-        found = committed(self._consumer, self._places(partitions), _COMMITTED_TIMEOUT_S)
+        found = committed(self.consumer, self._places(partitions), _COMMITTED_TIMEOUT_S)
         return any(tp.metadata == token for tp in found)
 
     def offsets(self, partitions: Sequence[int], token: str) -> list[TopicPartition]:
@@ -199,10 +209,10 @@ class Assignment:
 
     def _seek(self, partition: int, offset: int) -> None:
         where = TopicPartition(self._topic, partition, offset)
-        self._consumer.pause([where])
-        self._consumer.seek(where)
+        self.consumer.pause([where])
+        self.consumer.seek(where)
         if not self._held and (self._state is None or partition in self._state.active):
-            self._consumer.resume([where])
+            self.consumer.resume([where])
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         try:

@@ -97,7 +97,7 @@ def transaction_loop(
     memory = MemoryFile(Path(settings.data_dir) / "state" / f"{name}-{section.ordinal}.attempts.json")
     return TransactionLoop(
         name=name, topic=topic, settings=section, producer=producer, processor=processor, state=state,
-        consumer=Consumer(processor_consumer_config(settings.kafka, section, group)), clock=SystemClock(),
+        connect=lambda: Consumer(processor_consumer_config(settings.kafka, section, group)), clock=SystemClock(),
         isolation=Isolation(place, section, Attempts(memory)), horizon=horizon,
     )  # fmt: skip
 

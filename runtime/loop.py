@@ -6,7 +6,7 @@ KIP-447.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,10 +20,12 @@ from runtime.errors import SegwireError
 from runtime.horizon import Horizon
 from runtime.injection import reach
 from runtime.isolation import Isolation
+from runtime.kafka.asking import InstanceIdHeldError
 from runtime.kafka.transaction import OutcomeUnknown, RecordsFailed, TransactionAborted, TransactionalProducer
 from runtime.lag import LagMeter
 from runtime.open_transaction import OpenTransaction
 from runtime.processor import Backpressure, InputRecord, Processor
+from runtime.rejoin import Rejoin
 from runtime.service import StopSignal
 from runtime.settings import ProcessorSettings
 from runtime.state.durable import DurableState
@@ -40,11 +42,14 @@ class TransactionLoop:
     """Runs one processor over one input topic in one thread."""
 
     def __init__(
-        self, *, name: str, topic: str, settings: ProcessorSettings, consumer: Consumer,
+        self, *, name: str, topic: str, settings: ProcessorSettings, connect: Callable[[], Consumer],
         producer: TransactionalProducer, processor: Processor, state: DurableState[Any] | None, clock: Clock,
         isolation: Isolation, horizon: Horizon | None = None,
     ) -> None:  # fmt: skip
-        """Host `processor`; without `state` it keeps nothing between records, without `horizon` it has no timers."""
+        """Host `processor`; without `state` it keeps nothing between records, without `horizon` it has no timers.
+
+        `connect` makes a client that joins the group.
+        """
         self._labels = {"processor": name}
         self._settings = settings
         self._processor = processor
@@ -53,14 +58,15 @@ class TransactionLoop:
         self._isolation = isolation
         self._horizon = horizon
         self._assignment = Assignment(
-            name=name, topic=topic, consumer=consumer, state=state,
+            name=name, topic=topic, connect=connect, state=state,
             ending=Ending(self._commit_before_revoke, self._abort_as_lost),
         )  # fmt: skip
         self._transaction = OpenTransaction(
             name=name, producer=producer, state=state, assignment=self._assignment, clock=clock
         )  # fmt: skip
-        self._lag = LagMeter(consumer, topic, clock, name)
+        self._lag = LagMeter(topic, clock, name)
         self._watchdog = Watchdog(name, settings.watchdog_s, clock, self._end_stuck)
+        self._rejoin = Rejoin(clock)
         self._processing = False
         self._punctuated_s = 0.0
         self._held_until_s: float | None = None
@@ -68,7 +74,7 @@ class TransactionLoop:
     def not_ready(self) -> str | None:
         """Return None when every assigned partition is being processed, else what is missing."""
         if not self._assignment.joined:
-            return "waiting for the group to assign partitions"
+            return self._rejoin.reason() or "waiting for the group to assign partitions"
         if self._state is not None and self._state.restoring():
             return "restoring state from the changelog"
         return None
@@ -87,7 +93,10 @@ class TransactionLoop:
             self._horizon.start()
         try:
             while not stop.is_set():
-                self._step()
+                try:
+                    self._step(stop)
+                except InstanceIdHeldError as held:
+                    self._rejoin.refused(held)
                 self._watchdog.stepped()
             if self._transaction.is_open:
                 self._commit()
@@ -102,7 +111,13 @@ class TransactionLoop:
             if self._horizon is not None:
                 self._horizon.stop()
 
-    def _step(self) -> None:
+    def _step(self, stop: StopSignal) -> None:
+        if self._rejoin.waits():
+            stop.wait(_IDLE_FETCH_S)
+            self._watchdog.progressed()
+            return
+        if self._rejoin.is_due():
+            self._assignment.join_anew()
         if self._assignment.is_lost():
             self._assignment.leave()
         if self._assignment.away(_IDLE_FETCH_S):
@@ -117,7 +132,9 @@ class TransactionLoop:
                 self._commit()
         except TransactionAborted as aborted:
             self._roll_back(aborted)
-        self._lag.refresh(self._assignment.partitions, self._assignment.next)
+        if self._assignment.joined:
+            self._rejoin.joined()
+        self._lag.refresh(self._assignment.consumer, self._assignment.partitions, self._assignment.next)
         if self._has_no_work():
             self._watchdog.progressed()
 

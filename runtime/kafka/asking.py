@@ -34,6 +34,13 @@ _PASSING = frozenset(
 )
 
 
+_STILL_HELD = KafkaError(KafkaError.UNRELEASED_INSTANCE_ID).str()
+
+
+class InstanceIdHeldError(SegwireError):
+    """The group still counts on the process that had this instance ID before; only a new client may ask again."""
+
+
 def passes(error: KafkaError) -> bool:
     """Tell whether an error ends by itself, as while a leader or a coordinator moves to another broker."""
     return not error.fatal() and (error.retriable() or error.code() in _PASSING)
@@ -44,10 +51,16 @@ def raise_if_over(error: KafkaError) -> None:
 
     Raises:
         KafkaException: a fatal error.
-        SegwireError: a fatal error of the group, which the client hands out without the flag of one.
+        InstanceIdHeldError: the group still has a member of this instance ID, which did not leave (KIP-848 alone).
+        SegwireError: another fatal error of the group, which the client hands out without the flag of one.
     """
     if error.fatal():
         raise KafkaException(error)
+    if error.code() == KafkaError._FATAL and _STILL_HELD in error.str():  # noqa: SLF001 - all it says of it
+        raise InstanceIdHeldError(
+            f"the consumer group still holds this member's instance ID for another process ({error.str()}); give each "
+            "replica its own ordinal; the ID of a killed process is free once its session has ended"
+        )
     if error.code() == KafkaError._FATAL:  # noqa: SLF001
         raise SegwireError(
             f"the consumer group gave this member's instance ID to another process ({error.str()}); give each replica "

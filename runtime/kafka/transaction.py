@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import NoReturn
 
 import structlog
@@ -145,7 +146,8 @@ class TransactionalProducer:
             FencedError: another process has the transactional ID.
         """
         deadline_s = time.monotonic() + self._timeout_s
-        self._until(deadline_s, lambda left_s: self._send_offsets(offsets, group_metadata, left_s))
+        with suppress(OutcomeUnknown):
+            self._until(deadline_s, lambda left_s: self._send_offsets(offsets, group_metadata, left_s))
         raise TransactionAborted("the transaction takes nothing more")
 
     def _send_offsets(self, offsets: list[TopicPartition], group_metadata: object, left_s: float) -> None:

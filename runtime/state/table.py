@@ -7,6 +7,7 @@ transaction with their changelog records is committed, and are dropped where it 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
+from runtime.errors import SegwireError
 from runtime.state.store import StateStore, Timer, Writes, split_data_key
 
 V = TypeVar("V")
@@ -83,13 +84,20 @@ class StateTable(Generic[V]):
         if not missing:
             return
         decode, due_ms, new, active = self.codec.decode, self.codec.due_ms, self.codec.new, self.codec.active
-        for key, raw in zip(missing, self.store.get_many(missing), strict=True):
+        for key, raw in zip(missing, self._read(missing), strict=True):
             if raw is None:
                 self._values[key], self._due[key] = new(), NO_TIMER
             else:
                 value = self._values[key] = decode(raw)
                 self._due[key] = due_ms(value)
                 self._active[key] = active(value)
+
+    def _read(self, keys: list[bytes]) -> list[bytes | None]:
+        try:
+            return self.store.get_many(keys)
+        except Exception as error:
+            # Not the fault of the record for which it is read.
+            raise SegwireError(f"the local store of state cannot be read ({error}); see its disk") from error
 
     def __getitem__(self, key: bytes) -> V:
         """Return a loaded value, to be changed in place."""

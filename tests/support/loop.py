@@ -330,14 +330,19 @@ class Hosted:
         self.consumer = FakeConsumer(self.clock, self.stop)
         self.transactions = FakeTransactions(self.consumer)
         self.processor = Echo()
+        self.connected = 0
         self.kept = kept or Kept()
         chosen = FanOutSettings(**cast("dict[str, Any]", settings))
         self.isolation = Isolation(Place("test", "a-stage", TOPIC, "dead-letters"), chosen, Attempts(self.kept))
         self.loop = TransactionLoop(
             name="test", topic=TOPIC, settings=chosen, isolation=self.isolation,
-            consumer=cast("Any", self.consumer), producer=cast("Any", self.transactions),
+            connect=self._connect, producer=cast("Any", self.transactions),
             processor=self.processor, state=cast("Any", state), clock=self.clock, horizon=horizon,
         )  # fmt: skip
+
+    def _connect(self) -> Any:
+        self.connected += 1
+        return self.consumer
 
     def run(self, *script: Callable[[], None], ends: dict[int, int] | None = None) -> list[list[str]]:
         """Run one action within each fetch, then until nothing comes; return what each transaction published."""

@@ -26,9 +26,9 @@ class Ends:
 
 def _lag(name: str, ends: Ends, next_offsets: dict[int, int], clock: Clock | None = None) -> tuple[float, float]:
     clock = clock or Clock()
-    meter = LagMeter(cast("Any", ends), "in", clock, name)
+    meter = LagMeter("in", clock, name)
     meter.processed(clock.now_ms() - 5000)
-    meter.refresh(range(3), next_offsets)
+    meter.refresh(cast("Any", ends), range(3), next_offsets)
     return _value("records", name), _value("seconds", name)
 
 
@@ -54,11 +54,11 @@ def test_what_is_not_known_is_no_lag() -> None:
 
 def test_the_ends_are_asked_for_at_most_once_a_second() -> None:
     clock, ends = Clock(), Ends({0: 90}, {0: 100})
-    meter = LagMeter(cast("Any", ends), "in", clock, "rare")
-    meter.refresh([0], {})
+    meter = LagMeter("in", clock, "rare")
+    meter.refresh(cast("Any", ends), [0], {})
     ends.positions[0] = 100
-    meter.refresh([0], {})
+    meter.refresh(cast("Any", ends), [0], {})
     assert _value("records", "rare") == 10
     clock.at_s += 1
-    meter.refresh([0], {})
+    meter.refresh(cast("Any", ends), [0], {})
     assert _value("records", "rare") == 0

@@ -4,8 +4,10 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from runtime.errors import InvariantError, SegwireError
+from runtime.kafka.asking import InstanceIdHeldError
 from runtime.kafka.transaction import FencedError, OutcomeUnknown, TransactionAborted
 from runtime.processor import Backpressure
+from runtime.service import StopSignal
 from tests.support.loop import FakeMessage, FakeState, Hosted, nothing
 
 
@@ -218,6 +220,63 @@ def test_a_client_that_cannot_go_on_ends_the_service_though_its_error_bears_no_f
     hosted.consumer.already_fetched = [FakeMessage(0, 0, failure)]
     with pytest.raises(SegwireError, match="give each replica its own ordinal"):
         hosted.run(hosted.assign(0), nothing, nothing)
+
+
+# -- a killed predecessor ---------------------------------------------------------------------------------------------
+
+HELD = FakeMessage(
+    0, 0, KafkaError(KafkaError._FATAL, f"Fatal error: {KafkaError(KafkaError.UNRELEASED_INSTANCE_ID).str()}")
+)  # fmt: skip
+
+
+class QuickStop(StopSignal):
+    """Waits in no time, by the hosted clock."""
+
+    def __init__(self, hosted: Hosted) -> None:
+        super().__init__()
+        self._hosted = hosted
+
+    def wait(self, timeout_s: float) -> bool:
+        self._hosted.clock.at_s += timeout_s
+        return self.is_set()
+
+
+def hosted_with_quick_stop() -> Hosted:
+    hosted = Hosted()
+    hosted.stop = hosted.consumer._stop = QuickStop(hosted)
+    return hosted
+
+
+def test_the_session_of_a_killed_process_is_waited_for() -> None:
+    hosted = hosted_with_quick_stop()
+    hosted.consumer.already_fetched = [HELD]
+    said: list[str | None] = []
+
+    def released() -> None:
+        said.append(hosted.loop.not_ready())
+        hosted.consumer.already_fetched = []
+
+    published = hosted.run(*[nothing] * 20, released, hosted.assign(0), nothing, nothing, ends={0: 1})
+    assert published == [["0/0"]]
+    assert hosted.connected == hosted.consumer.subscribed == 21
+    assert 35 < hosted.clock.at_s - 1000 < 50
+    assert "killed process that had this ordinal" in str(said[0])
+    assert hosted.loop.not_ready() is None
+
+
+def test_an_instance_id_that_is_never_released_ends_the_service_and_says_which_ordinal() -> None:
+    hosted = hosted_with_quick_stop()
+    hosted.consumer.already_fetched = [HELD]
+    with pytest.raises(InstanceIdHeldError, match="give each replica its own ordinal"):
+        hosted.run(*[nothing] * 1000)
+    assert 110 < hosted.clock.at_s - 1000 < 130
+
+
+def test_a_stop_during_that_wait_is_heard() -> None:
+    hosted = hosted_with_quick_stop()
+    hosted.consumer.already_fetched = [HELD]
+    hosted.run(nothing, hosted.stop.set)
+    assert hosted.consumer.closed
 
 
 # -- backpressure -----------------------------------------------------------------------------------------------------

@@ -5,7 +5,14 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from runtime.kafka.transaction import FencedError, OutcomeUnknown, TransactionAborted, TransactionalProducer
+from runtime.kafka.transaction import (
+    FencedError,
+    OutcomeUnknown,
+    RecordsFailed,
+    TransactionAborted,
+    TransactionalProducer,
+    TransactionDoomed,
+)
 from runtime.processor import OutputRecord
 
 RECORD = OutputRecord("out", 2, b"key", b"value", [("name", b"value")])
@@ -199,3 +206,61 @@ def test_a_producer_that_takes_no_records_after_it_was_fenced_names_its_ordinal(
     made.client.raises["produce"] = [error(KafkaError._FATAL, fatal=True)]
     with pytest.raises(FencedError, match="own ordinal"):
         made.producer.produce(RECORD)
+
+
+# -- what is in the transaction ---------------------------------------------------------------------------------------
+
+
+def test_a_record_that_is_too_large_says_that_it_is_the_records_fault() -> None:
+    made = Made()
+    made.producer.begin()
+    made.client.raises["produce"] = [error(KafkaError.MSG_SIZE_TOO_LARGE)]
+    with pytest.raises(RecordsFailed) as failed:
+        made.producer.produce(RECORD)
+    assert (failed.value.error, failed.value.kind) == ("output-refused", "MSG_SIZE_TOO_LARGE")
+    made.producer.abort()
+    assert len(made.clients) == 1
+
+
+def test_a_record_of_the_wrong_type_does_so_too() -> None:
+    made = Made()
+    made.producer.begin()
+    made.client.raises["produce"] = [TypeError("a bytes-like object is required")]
+    with pytest.raises(RecordsFailed, match="out: a bytes-like object is required"):
+        made.producer.produce(RECORD)
+
+
+@pytest.mark.parametrize("call", ["offsets", "commit"])
+def test_after_a_brokers_refusal_a_new_producer_is_used_as_the_old_ones_sequence_has_a_gap(call: str) -> None:
+    made = Made()
+    made.producer.begin()
+    made.client.raises[call] = [error(KafkaError.MSG_SIZE_TOO_LARGE, txn_requires_abort=True)]
+    with pytest.raises(RecordsFailed):
+        made.commit()
+    made.producer.abort()
+    assert len(made.clients) == 2
+    assert not made.producer.open
+    made.producer.begin()
+    made.producer.abort()
+    assert len(made.clients) == 2
+
+
+def test_a_transaction_that_takes_nothing_more_tells_why() -> None:
+    made = Made()
+    made.producer.begin()
+    made.client.raises["produce"] = [error(KafkaError._STATE)]
+    with pytest.raises(TransactionDoomed):
+        made.producer.produce(RECORD)
+    made.client.raises["offsets"] = [error(KafkaError.MSG_SIZE_TOO_LARGE, txn_requires_abort=True)]
+    with pytest.raises(RecordsFailed):
+        made.producer.raise_failure(OFFSETS, "group")
+
+
+@pytest.mark.parametrize("said", [[], [error(txn_requires_abort=True)], [error()]])
+def test_where_it_does_not_tell_it_is_aborted_all_the_same(said: list[Exception]) -> None:
+    made = Made()
+    made.producer.begin()
+    made.client.raises["offsets"] = said
+    with pytest.raises(TransactionAborted):
+        made.producer.raise_failure(OFFSETS, "group")
+    assert "commit" not in made.client.calls
