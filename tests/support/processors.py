@@ -24,13 +24,15 @@ PARTITIONS = 3
 
 
 class Service:
-    """One processor as `segwire process NAME` in a process of its own."""
+    """One processor as `segwire process NAME`, or another command, in a process of its own."""
 
-    def __init__(self, name: str, environment: dict[str, str], folder: Path) -> None:
+    def __init__(
+        self, name: str, environment: dict[str, str], folder: Path, words: Sequence[str] | None = None
+    ) -> None:
         self.name = name
         self.log = folder / f"{name}-{uuid.uuid4().hex[:6]}.log"
         self.ready_file = self.log.with_suffix(".ready")
-        command = [sys.executable, "-m", "segwire.cli.main", "process", name, "--port", "0"]
+        command = [sys.executable, "-m", "segwire.cli.main", *(words or ("process", name)), "--port", "0"]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*command, "--data-dir", str(folder), "--ready-file", str(self.ready_file)],
@@ -85,6 +87,12 @@ class Pipeline:
 
     def start(self, name: str, folder: Path | None = None, **environment: str) -> Service:
         service = Service(name, {**self.environment, **environment}, folder or self.folder)
+        self.services.append(service)
+        return service
+
+    def start_sink(self, name: str, **environment: str) -> Service:
+        words = ("sink", name)
+        service = Service(f"sink-{name}", {**self.environment, **environment}, self.folder, words)
         self.services.append(service)
         return service
 
@@ -157,6 +165,13 @@ class Pipeline:
     def committed(self) -> int:
         """Return how far membership is, over all partitions (markers of transactions included)."""
         return sum(max(offset, 0) for offset in self._committed("membership", self.names.segment_events).values())
+
+    def wait_sunk(self, name: str) -> None:
+        """Wait until a PostgreSQL sink has committed all there is."""
+        names = self.names
+        loops = {f"sink-{name}": names.segment_membership, f"sink-{name}:changes": names.segment_membership_changes}
+        for loop, topic in loops.items():
+            wait_until(lambda loop=loop, topic=topic: self._behind(loop, topic) == 0, f"{loop} is at the end")  # type: ignore[misc]
 
     def _committed(self, processor: str, topic: str) -> dict[int, int]:
         consumer = self._consumer(f"{self.names.prefix}segwire-{processor}")

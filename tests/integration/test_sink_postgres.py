@@ -1,0 +1,129 @@
+"""The PostgreSQL sink as it is deployed: real processes, a real Kafka, a real PostgreSQL."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from segwire.embedded.kafka.interface import KafkaServer
+from segwire.embedded.postgres.server import EmbeddedPostgres
+from tests.support.kafka import wait_until
+from tests.support.membership_log import (
+    CHANGE_COLUMNS,
+    ROW_COLUMNS,
+    MembershipLog,
+    expected_changes,
+    expected_rows,
+    header_bytes,
+    refused_changes,
+    refused_rows,
+)
+from tests.support.postgres import execute, fresh_database, query, table
+from tests.support.processors import PARTITIONS, Pipeline, Service
+
+# `make sink-kills` wants more.
+KILLS = int(os.environ.get("SINK_KILLS", "2"))
+SINK = "warehouse"
+# After the database has committed and before Kafka has; then around Kafka's own commit.
+_POINTS = ("processed", "offsets-sent", "committed", "fetched", "changelog-written")
+
+
+class Warehouse:
+    """A sink, its database and what is written to its topics."""
+
+    def __init__(self, pipeline: Pipeline, server: EmbeddedPostgres, seed: int) -> None:
+        self.pipeline = pipeline
+        self.server = server
+        self.dsn = fresh_database(server)
+        self.log = MembershipLog(pipeline.kafka.bootstrap_servers or "", pipeline.names, PARTITIONS, seed)
+        for name in (SINK, "again"):
+            prefix = f"SEGWIRE_SINKS__{name.upper()}__"
+            values = {"TYPE": "postgres", "DSN": self.dsn, "COMMIT_INTERVAL_MS": "50"}
+            pipeline.environment |= {prefix + setting: value for setting, value in values.items()}
+        pipeline.create_topics()
+
+    def start(self, name: str = SINK, **environment: str) -> Service:
+        return self.pipeline.start_sink(name, **environment)
+
+    def assert_rows_equal_the_topics(self) -> None:
+        names = self.pipeline.names
+        rows = expected_rows(self.pipeline.read(names.segment_membership))
+        assert table(self.dsn, "segment_membership", ROW_COLUMNS) == rows
+        changes = expected_changes(self.pipeline.read(names.segment_membership_changes))
+        assert table(self.dsn, "segment_membership_change", CHANGE_COLUMNS) == changes
+        self._assert_refused_ones_are_dead_letters()
+
+    def _assert_refused_ones_are_dead_letters(self) -> None:
+        names = self.pipeline.names
+        dead = [header_bytes(message) for message in self.pipeline.read(names.dead_letters)]
+        origins = [(headers["topic"], int(headers["partition"]), int(headers["offset"])) for headers in dead]
+        assert len(set(origins)) == len(origins)
+        changes = refused_changes(self.pipeline.read(names.segment_membership_changes))
+        # A bad row that was followed by a good one in the same batch is not missed.
+        may_be, must_be = refused_rows(self.pipeline.read(names.segment_membership))
+        assert changes
+        assert changes | must_be <= set(origins) <= changes | may_be
+        assert {(headers["stage"], headers["error"]) for headers in dead} <= {
+            (f"sink:{SINK}".encode(), b"bad-value"),
+            (f"sink:{SINK}".encode(), b"not-a-change"),
+        }
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def warehouse(kafka: KafkaServer, postgres: EmbeddedPostgres, topic_prefix: str, tmp_path: Path) -> Iterator[Warehouse]:
+    made = Warehouse(Pipeline(kafka.bootstrap_servers, topic_prefix, tmp_path), postgres, seed=5)
+    yield made
+    for service in made.pipeline.services:
+        if service.process.poll() is None:
+            service.kill()
+
+
+def test_rows_equal_the_topics_after_kills_under_traffic_a_restarted_database_and_a_cut_connection(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.log.write(500)
+    warehouse.log.start()
+    try:
+        for turn in range(KILLS):
+            point = _POINTS[turn % len(_POINTS)]
+            service = warehouse.start(FAULT_INJECTION=f"{point}:{3 + turn % 7}:kill")
+            if turn == 1:
+                service.wait_ready()
+                warehouse.server.stop()
+                warehouse.server.start()
+            assert service.wait_end() == -9, service.said()
+        service = warehouse.start().wait_ready()
+        before = len(query(warehouse.dsn, "SELECT 1 FROM segment_membership_change"))
+        execute(
+            warehouse.dsn,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'segwire' AND datname = current_database()",
+        )
+        wait_until(lambda: len(query(warehouse.dsn, "SELECT 1 FROM segment_membership_change")) > before, "it goes on")
+    finally:
+        warehouse.log.stop()
+    warehouse.pipeline.wait_sunk(SINK)
+    service.stop()
+    warehouse.assert_rows_equal_the_topics()
+
+
+def test_a_replay_from_the_start_leaves_the_same_rows(warehouse: Warehouse) -> None:
+    warehouse.log.write(2_000)
+    warehouse.start().wait_ready()
+    warehouse.pipeline.wait_sunk(SINK)
+    warehouse.pipeline.stop()
+    warehouse.assert_rows_equal_the_topics()
+    held = query(warehouse.dsn, "SELECT * FROM segment_membership ORDER BY 1, 2, 3, 4")
+    execute(warehouse.dsn, "TRUNCATE segwire_sink_offset")
+    # A sink of another name is a group of its own, which begins at the start.
+    warehouse.start("again").wait_ready()
+    warehouse.pipeline.wait_sunk("again")
+    warehouse.pipeline.stop()
+    assert query(warehouse.dsn, "SELECT * FROM segment_membership ORDER BY 1, 2, 3, 4") == held

@@ -1,0 +1,54 @@
+"""Databases of their own for tests, and what is in them."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from runtime.processor import InputRecord
+from segwire.embedded.postgres.server import EmbeddedPostgres
+from sinks.postgres.changes import ChangeTable
+from sinks.postgres.database import Database
+from sinks.postgres.membership import MembershipTable
+from sinks.postgres.offsets import Offsets
+from sinks.postgres.sink import PostgresSink
+
+_MS = "(extract(epoch FROM {0}) * 1000)::bigint"
+_TIMES = {"since", "verified_at", "expires_at", "changed_at", "previous_since"}
+
+
+def fresh_database(server: EmbeddedPostgres) -> str:
+    """Make a database; return its connection string."""
+    name = f"test_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return server.dsn.replace("/segwire?", f"/{name}?")
+
+
+def query(dsn: str, sql: str) -> list[Any]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        return connection.execute(sql.encode()).fetchall()
+
+
+def execute(dsn: str, sql: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(sql.encode())
+
+
+def table(dsn: str, name: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Return rows in the order of their values, times as epoch milliseconds."""
+    shown = [_MS.format(column) if column in _TIMES else column for column in columns]
+    return sorted(query(dsn, f"SELECT {', '.join(shown)} FROM {name}"), key=repr)
+
+
+def sink(dsn: str, kind: MembershipTable | ChangeTable | None = None, topic_id: str = "one") -> PostgresSink:
+    return PostgresSink(Database(lambda: dsn), Offsets("rows", topic_id), kind or MembershipTable())
+
+
+def refused(found: Sequence[Any]) -> list[tuple[int, str]]:
+    return [(refusal.record.offset, refusal.error) for refusal in found]
+
+
+def records_of(values: Sequence[tuple[bytes, bytes | None]], first: int = 0) -> list[InputRecord]:
+    return [InputRecord(0, first + n, key, value, None, 1) for n, (key, value) in enumerate(values)]
