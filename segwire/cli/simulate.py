@@ -18,6 +18,7 @@ from runtime.errors import ConfigurationError, SegwireError
 from runtime.settings import KafkaSettings, Settings
 from segwire.cli.options import config_option, data_dir_option, json_option, read_settings
 from segwire.cli.simulate_authentication import NAMES, authentication_options, sender_options
+from segwire.own_certificate import trusting_own
 from segwire.simulator.model import Model
 from segwire.simulator.plan import DateShape, SimulationPlan, client_id_of_run
 from segwire.simulator.progress import Display
@@ -38,7 +39,9 @@ _CONNECT_S = 3.0
 @click.command(epilog=_EPILOG, context_settings={"show_default": True})
 @click.option("--url", default=None, help="Where ingest listens.  [default: of the running up, else as configured]")
 @click.option(
-    "--ca-file", type=click.Path(path_type=Path), help="PEM: who vouches for an https URL.  [default: the system]"
+    "--ca-file",
+    type=click.Path(path_type=Path),
+    help="PEM: who vouches for an https URL.  [default: the system; without --url ingest's own certificate]",
 )
 @click.option("--source", default="dev", help="The sending account: POST /v1/aam/SOURCE.")
 @click.option("--users", type=click.IntRange(1, 10_000_000), default=1000, help="How many users there are.")
@@ -82,10 +85,12 @@ def command(
     --verify then follows the published topics until they say what must be true. Exits 1 on any difference.
     """
     settings = read_settings(config, data_dir)
+    own = settings.ingest.tls if url is None and ca_file is None else None
     url = url or _ingest_url(settings)
     endpoint = _endpoint(url, source)
     options = sender_options({name: shape.pop(name) for name in NAMES}, url)
-    options["tls"] = trusting(ca_file) if url.startswith("https:") else None
+    trusted = trusting(ca_file) if own is None else trusting_own(own)
+    options["tls"] = trusted if url.startswith("https:") else None
     kafka = _kafka(settings, bootstrap_servers) if verify else None
     if report is not None:
         _check_writable(report)

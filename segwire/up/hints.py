@@ -45,8 +45,10 @@ def next_lines(
     ours = running.kafka.bootstrap_servers
     before = f"SEGWIRE_KAFKA__BOOTSTRAP_SERVERS={ours} " if other and other != ours else ""
     address = f"{urls['ingest']}/v1/aam/{source}"
+    # Over loopback, where the certificate's name and CA need not be known to anyone.
+    curl = "curl -ik" if running.ingest.tls is not None else "curl -i"
     commands = [
-        f"curl -i {address} -H 'Content-Type: application/json' --data-binary {shlex.quote(f'@{sample}')}",
+        f"{curl} {address} -H 'Content-Type: application/json' --data-binary {shlex.quote(f'@{sample}')}",
         before + _command(called, running, config, "explain", SAMPLE_USER),
         before + _command(called, running, config, "topics", "read", "segment-membership", "--follow"),
         f"curl -s {urls['membership-management']}/metrics",

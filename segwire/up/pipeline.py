@@ -5,6 +5,7 @@ from pathlib import Path
 
 from runtime.clock import Clock
 from runtime.settings import Settings
+from segwire.own_certificate import trusting_own
 from segwire.up.demo.play import play, poster
 from segwire.up.kafka import KafkaKeeper
 from segwire.up.monitor import Monitor
@@ -95,7 +96,9 @@ class Pipeline:
             StopRequested: the stop was asked for.
         """
         self._reporter.say("Playing the sample messages, then gentle traffic")
-        play(poster(service_urls(self._settings)["ingest"], source), self._clock.now_ms(), self._settle)
+        tls = self._settings.ingest.tls
+        post = poster(service_urls(self._settings)["ingest"], source, None if tls is None else trusting_own(tls))
+        play(post, self._clock.now_ms(), self._settle)
 
     def stop(self) -> None:
         """Drain the children in order. Blocks."""

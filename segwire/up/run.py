@@ -67,6 +67,11 @@ def run(settings: Settings, options: UpOptions) -> None:
             f"--demo: none of the configured sources ({', '.join(settings.effective_sources())}) takes messages "
             "without authentication, and the demo has none; add one with allow_unauthenticated: true, or leave it out"
         )
+    if options.demo and settings.ingest.tls is not None and settings.ingest.tls.client_ca_file is not None:
+        raise ConfigurationError(
+            "--demo: ingest.tls.client_ca_file wants a certificate of every sender, and the demo has none; "
+            "leave one of the two out"
+        )
     console = Console(highlight=False)
     live = options.ui and console.is_terminal
     stop = Stop()
@@ -127,7 +132,8 @@ class _Up:
         self._tell_person(settings, source)
         if self._options.demo and source is not None:
             self._pipeline.play_demo(source)
-            self._pipeline.add(sample_traffic(settings, source, child_environment(settings, os.environ)))
+            environment = child_environment(settings, os.environ)
+            self._pipeline.add(sample_traffic(settings, source, self._options.config, environment))
 
     def leave(self) -> None:
         """End the process where a download under way would hold it."""

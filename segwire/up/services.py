@@ -111,11 +111,13 @@ def _decides(name: str, decided: Mapping[str, str]) -> bool:
     return spelled in decided or spelled.startswith("SEGWIRE_KAFKA__PROPERTIES__")
 
 
-def sample_traffic(settings: Settings, source: str, environment: Mapping[str, str]) -> Service:
-    """Return a gentle sender without end."""
+def sample_traffic(settings: Settings, source: str, config: Path | None, environment: Mapping[str, str]) -> Service:
+    """Return a gentle sender without end; it finds the URL, and whom to trust, as any command of this machine does."""
     data_dir = Path(settings.data_dir)
-    url = service_urls(settings)["ingest"]
-    options = ("--url", url, "--source", source, "--users", "500", "--rate", "20", "--duration", str(_YEAR_S))
+    options = ["--data-dir", str(data_dir), "--source", source]
+    options += ["--users", "500", "--rate", "20", "--duration", str(_YEAR_S)]
+    if config is not None:
+        options = ["--config", str(config), *options]
     return Service(
         name="simulate",
         command=(*_SEGWIRE, "simulate", *options),

@@ -12,8 +12,12 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 
+from runtime.errors import ConfigurationError, SegwireError
+from runtime.http_settings import TlsSettings
 from runtime.settings import KafkaSettings
 from segwire.embedded.kafka.interface import KafkaServer
+from segwire.own_certificate import trusting_own
+from segwire.up.demo.play import poster
 from tests.support.certificates import Mounted, client_context
 from tests.support.ingest_process import (
     JSON,
@@ -193,3 +197,32 @@ def test_the_simulator_sends_over_https(topics: KafkaSettings, tmp_path: Path, m
         done = subprocess.run(simulate, capture_output=True, timeout=LIMIT_S, check=False, text=True)
         assert done.returncode == 1
         assert "--ca-file" in done.stderr
+
+
+def test_commands_of_this_machine_trust_the_configured_certificate_under_any_name(
+    topics: KafkaSettings, tmp_path: Path, mounted: Mounted
+) -> None:
+    mounted.issue(trustme.CA(), "ingest.example.com")
+    tls = TlsSettings(cert_file=str(mounted.cert_file), key_file=str(mounted.key_file))
+    with running_ingest(topics, tmp_path, **mounted.variables()) as ingest:
+        poster(ingest.url, "dev", trusting_own(tls))(GOOD.decode())
+        port = {"SEGWIRE_INGEST__PORT": str(urlsplit(ingest.url).port)}
+        simulate = [sys.executable, "-m", "segwire.cli.main", "simulate", "--data-dir", str(tmp_path / "none")]
+        done = subprocess.run(
+            [*simulate, "--duration", "1", "--json"],
+            env=environment(topics, **mounted.variables(), **port),
+            capture_output=True,
+            timeout=LIMIT_S,
+            check=False,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["acknowledged"] > 0
+        (tmp_path / "other").mkdir()
+        other = TlsSettings(cert_file=str(Mounted(tmp_path / "other").cert_file), key_file=tls.key_file)
+        with pytest.raises(SegwireError, match="certificate verify failed"):
+            poster(ingest.url, "dev", trusting_own(other))(GOOD.decode())
+    empty = tmp_path / "empty.crt"
+    empty.write_text("")
+    with pytest.raises(ConfigurationError, match=r"empty\.crt"):
+        trusting_own(TlsSettings(cert_file=str(empty), key_file=tls.key_file))

@@ -17,9 +17,9 @@ class Mounted:
         self.client_ca_file = directory / "clients.crt"
         self.issue(self.authority)
 
-    def issue(self, authority: trustme.CA) -> None:
+    def issue(self, authority: trustme.CA, *names: str) -> None:
         """Write a new certificate of `authority`, and what tells a client to trust it."""
-        issued = authority.issue_cert("localhost", "127.0.0.1")
+        issued = authority.issue_cert(*(names or ("localhost", "127.0.0.1")))
         authority.cert_pem.write_to_path(self.ca_file)
         self.key_file.write_bytes(issued.private_key_pem.bytes())
         self.cert_file.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))

@@ -1,6 +1,7 @@
 """Plays the samples against a running ingest."""
 
 import http.client
+import ssl
 from collections.abc import Callable
 from urllib.parse import quote, urlsplit
 
@@ -23,14 +24,18 @@ def play(post: Post, now_ms: int, settle: Callable[[], None]) -> None:
         post(moved(sample, now_ms))
 
 
-def poster(ingest_url: str, source: str) -> Post:
-    """Return what posts a message to a source of an ingest."""
+def poster(ingest_url: str, source: str, tls: ssl.SSLContext | None = None) -> Post:
+    """Return what posts a message to a source of an ingest; over https `tls` says whom to trust."""
     address = urlsplit(ingest_url)
+    host = address.hostname or ""
     path = f"/v1/aam/{quote(source, safe='')}"
 
     def post(body: str) -> None:
-        kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
-        connection = kind(address.hostname or "", address.port, timeout=_TIMEOUT_S)
+        connection: http.client.HTTPConnection
+        if address.scheme == "https":
+            connection = http.client.HTTPSConnection(host, address.port, timeout=_TIMEOUT_S, context=tls)
+        else:
+            connection = http.client.HTTPConnection(host, address.port, timeout=_TIMEOUT_S)
         try:
             connection.request("POST", path, body.encode(), {"Content-Type": "application/json"})
             response = connection.getresponse()
