@@ -28,13 +28,19 @@ class Backfill(msgspec.Struct, frozen=True):
 
 
 class BackfillProgress(msgspec.Struct, frozen=True):
-    """How far a sink is in one partition: `users` were gone through so far; `at` is epoch ms."""
+    """How far a sink is in one partition: `users` of `total` were gone through so far; `at` is epoch ms."""
 
     request_id: str
     partition: int
     users: int
+    total: int
     done: bool
     at: int
+
+
+_encoder = msgspec.json.Encoder()
+_backfill_decoder = msgspec.json.Decoder(Backfill)
+_progress_decoder = msgspec.json.Decoder(BackfillProgress)
 
 
 def request_headers(
@@ -51,3 +57,26 @@ def request_headers(
 def is_request(headers: RawHeaders | None, sink: str, kind: RequestKind) -> bool:
     """Tell whether a record is a request of this kind to this sink."""
     return header_text(headers, _SINK) == sink and header_text(headers, _KIND) == kind
+
+
+def encode_request(value: Backfill | BackfillProgress) -> bytes:
+    """Encode a request to backfill, or how far one is."""
+    return _encoder.encode(value)
+
+
+def decode_backfill(value: bytes) -> Backfill:
+    """Decode a request to backfill.
+
+    Raises:
+        msgspec.MsgspecError: it is none.
+    """
+    return _backfill_decoder.decode(value)
+
+
+def decode_progress(value: bytes) -> BackfillProgress:
+    """Decode how far a backfill is.
+
+    Raises:
+        msgspec.MsgspecError: it is none of these.
+    """
+    return _progress_decoder.decode(value)

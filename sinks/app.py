@@ -8,6 +8,7 @@ from runtime.destination_settings import DestinationSettings
 from runtime.errors import ConfigurationError
 from runtime.hosting import begin, serve
 from runtime.loop import TransactionLoop
+from runtime.processor import Processor
 from runtime.settings import Settings
 from runtime.sink_settings import SinkSettings
 from sinks.context import SinkContext
@@ -20,9 +21,7 @@ def run_sink(settings: Settings, name: str, ready_file: Path | None) -> None:
         ConfigurationError: none of this name is configured, or what it needs is not there.
         SegwireError: Kafka cannot be reached, a topic is missing, a port is taken, another process has this ordinal.
     """
-    section = settings.effective_sinks().get(name)
-    if section is None:
-        raise ConfigurationError(_unknown(settings, name))
+    section = find_sink(settings, name)
     if isinstance(section, DestinationSettings):
         # Each is imported only where it is used: the others' libraries cost memory and time.
         from sinks.outbound.app import run_destination
@@ -32,6 +31,29 @@ def run_sink(settings: Settings, name: str, ready_file: Path | None) -> None:
     with ExitStack() as cleanup:
         context = SinkContext(name, settings, begin(settings, f"sink-{name}"), cleanup)
         serve(settings, context.service, section, _loops(context, section), ready_file)
+
+
+def find_sink(settings: Settings, name: str) -> SinkSettings | DestinationSettings:
+    """Return the configuration of a sink or destination.
+
+    Raises:
+        ConfigurationError: none of this name is configured.
+    """
+    section = settings.effective_sinks().get(name)
+    if section is None:
+        raise ConfigurationError(_unknown(settings, name))
+    return section
+
+
+def rewriting_processor(context: SinkContext) -> Processor:
+    """Return what writes rows of any age to a sink, beside its live process: for backfills.
+
+    Raises:
+        ConfigurationError: what the sink needs is not there.
+    """
+    from sinks.postgres import app
+
+    return app.rewriting_processor(context, context.settings.sinks[context.name])
 
 
 def _loops(context: SinkContext, section: SinkSettings) -> list[TransactionLoop]:

@@ -128,4 +128,5 @@ class SinkProcessor:
             value=record.value,
             origin=(self._topic, record.partition, record.offset),
             passed_on=None if received_at is None else [(headers.RECEIVED_AT_MS, received_at.encode())],
+            original=record.headers,
         )

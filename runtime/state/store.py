@@ -130,9 +130,9 @@ class StateStore:
         raw = self._db.get(_CHECKPOINT + partition.to_bytes(2, "big"))
         return None if raw is None else msgspec.json.decode(raw, type=Checkpoint)
 
-    def scan(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
-        """Yield every entry of a partition, as (store key, value)."""
-        begin = data_key(partition, b"")
+    def scan(self, partition: int, after: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Yield every entry of a partition, or those past the key `after`, as (store key, value), in order."""
+        begin = data_key(partition, b"" if after is None else after + b"\0")
         yield from self._range(begin, _DATA + (partition + 1).to_bytes(2, "big"))
 
     def due(self, partition: int, now_ms: int) -> Iterator[Timer]:

@@ -97,8 +97,9 @@ def _send(redriver: "Redriver", plan: "Plan", rate_per_s: int) -> None:
 
     from segwire.inspect.progress import progress
 
-    with progress(Console(stderr=True), SystemClock(), "redriving", len(plan.letters)) as tell:
-        redriver.send(plan.sends, rate_per_s, tell)
+    total = len(plan.letters)
+    with progress(Console(stderr=True), SystemClock(), "redriving", total) as tell:
+        redriver.send(plan.sends, rate_per_s, lambda done: tell(done, total))
 
 
 def _describe(plan: "Plan", listed: bool) -> str:

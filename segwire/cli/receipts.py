@@ -44,7 +44,7 @@ def command(
     from rich.console import Console
 
     from segwire.inspect.output import until_pipe_closes
-    from segwire.inspect.progress import Tell, progress
+    from segwire.inspect.progress import TellOf, progress
     from segwire.inspect.receipts import Wanted
     from segwire.inspect.receipts_reader import read_receipts
     from segwire.inspect.receipts_text import format_delivered
@@ -54,7 +54,7 @@ def command(
     since_ms = None if since is None else parse_since_ms(since, clock.now_ms())
     kafka = connected_settings(read_settings(config, data_dir)).kafka
 
-    def show(doing: str, total: int) -> AbstractContextManager[Tell]:
+    def show(doing: str, total: int) -> AbstractContextManager[TellOf]:
         return progress(Console(stderr=True), clock, doing, total)
 
     found = read_receipts(kafka, Wanted(aam_uuid, partner_uuid, dpid, destination), since_ms, show)

@@ -13,24 +13,25 @@ LINE_EVERY_S = 5.0
 
 _Item = TypeVar("_Item")
 Tell = Callable[[int], None]
+TellOf = Callable[[int, int], None]
 
 
 @contextmanager
-def progress(console: Console, clock: Clock, doing: str, total: int) -> Iterator[Tell]:
-    """Give a function to call with how many of `total` are done; cheap enough to call for each of some thousands."""
+def progress(console: Console, clock: Clock, doing: str, total: int) -> Iterator[TellOf]:
+    """Give a function to call with how many are done, of how many; cheap enough to call for each of some thousands."""
     if console.is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task(doing, total=total)
-            yield lambda done: bar.update(task, completed=done)
+            yield lambda done, of: bar.update(task, completed=done, total=of)
         return
     line_s = clock.monotonic_s()
 
-    def tell(done: int) -> None:
+    def tell(done: int, of: int) -> None:
         nonlocal line_s
         if clock.monotonic_s() - line_s >= LINE_EVERY_S:
             line_s = clock.monotonic_s()
-            console.print(f"{doing}: {done} of {total}")
+            console.print(f"{doing}: {done} of {of}")
 
     yield tell
 

@@ -11,11 +11,11 @@ from schemas.partitioning import partition_of
 from schemas.receipts import DeliveryReceipt
 from schemas.topics import TopicNames
 from segwire.inspect.log_reader import LogReader
-from segwire.inspect.progress import Tell, counted
+from segwire.inspect.progress import TellOf, counted
 from segwire.inspect.receipts import Delivered, Wanted, summarise
 from segwire.inspect.times import BEGINNING, Start
 
-Show = Callable[[str, int], AbstractContextManager[Tell]]
+Show = Callable[[str, int], AbstractContextManager[TellOf]]
 
 
 def read_receipts(kafka: KafkaSettings, wanted: Wanted, since_ms: int | None, show: Show) -> list[Delivered]:
@@ -35,8 +35,9 @@ def read_receipts(kafka: KafkaSettings, wanted: Wanted, since_ms: int | None, sh
         slices = reader.slices(topic, [partition_of(wanted.aam_uuid, count)], start)
         return summarise(_decoded(reader.read(slices, keep=lambda other: other == key), wanted))
     slices = reader.slices(topic, range(count), start)
-    with show(f"reading {topic}", sum(s.end - s.start for s in slices)) as tell:
-        return summarise(_decoded(counted(reader.read(slices), tell), wanted))
+    total = sum(s.end - s.start for s in slices)
+    with show(f"reading {topic}", total) as tell:
+        return summarise(_decoded(counted(reader.read(slices), lambda done: tell(done, total)), wanted))
 
 
 def _decoded(messages: Iterator[Message], wanted: Wanted) -> Iterator[DeliveryReceipt]:

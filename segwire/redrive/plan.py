@@ -69,7 +69,10 @@ def stage_is_known(stage: str) -> bool:
 
 def sink_of(stage: str) -> str | None:
     """Return the name of the sink whose letters these are, None for another stage."""
-    return stage.removeprefix(_SINK) or None if stage.startswith(_SINK) else None
+    if not stage.startswith(_SINK):
+        return None
+    # A sink with several loops names them behind a further colon.
+    return stage.removeprefix(_SINK).partition(":")[0] or None
 
 
 def make_plan(candidates: Sequence[Candidate], choice: Choice, now_ms: int) -> Plan:

@@ -3,7 +3,9 @@
 from confluent_kafka import Message
 
 from runtime.processor import OutputRecord, RecordHeaders
-from schemas.headers import RECEIVED_AT_MS, REDRIVEN, RETRY_AT_MS, SOURCE, header_text
+from schemas.headers import CONTENT_TYPE, RECEIVED_AT_MS, REDRIVEN, RETRY_AT_MS, SOURCE, header_text
+from schemas.partitioning import partition_of
+from schemas.post_reading import parse_post
 from schemas.redriven import RedriveMark, encode_mark, redriven_header
 from schemas.requests import REDRIVE, request_headers
 from schemas.topics import TopicNames
@@ -16,20 +18,23 @@ _OF_THE_LETTER = frozenset(
 )
 
 
-def redriven_record(names: TopicNames, message: Message, send: Send) -> OutputRecord:
-    """Make the record that goes where the original one came from.
+def redriven_records(names: TopicNames, partitions: int, message: Message, send: Send) -> list[OutputRecord]:
+    """Make the record that goes where the original one came from; `partitions` is how many a user-keyed topic has.
 
-    What it was received as stays what it was: its headers, its key, its bytes and when it was received.
+    What it was received as stays what it was: its headers, its key, its bytes and when it was received. Of a message
+    to a partner each user is sent again as the user is by then, so a request goes to the partition of each.
     """
     headers = raw_headers(message)
     stage, key, value = send.letters[0].stage, message.key(), message.value()
     kept = _kept(headers, message.timestamp()[1])
     kept.append(redriven_header(list(send.marks)))
     sink = sink_of(stage)
+    if sink is not None and header_text(headers, CONTENT_TYPE) is not None:
+        return _requests_by_user(names, partitions, value or b"", sink, send)
     if sink is not None:
-        return _request(names, message, sink, kept)
+        return [_request(names, message, sink, kept)]
     topic = {"membership": names.segment_events, "identity": names.identity}.get(stage, names.aam_posts)
-    return OutputRecord(topic, -1, key, value, kept)
+    return [OutputRecord(topic, -1, key, value, kept)]
 
 
 def mark_records(names: TopicNames, send: Send, now_ms: int) -> list[OutputRecord]:
@@ -53,6 +58,17 @@ def _kept(headers: RawHeaders, at_ms: int) -> RecordHeaders:
     if header_text(headers, RECEIVED_AT_MS) is None:
         kept.append((RECEIVED_AT_MS, b"%d" % at_ms))
     return kept
+
+
+def _requests_by_user(
+    names: TopicNames, partitions: int, body: bytes, sink: str, send: Send
+) -> list[OutputRecord]:  # fmt: skip
+    headers = [*request_headers(sink, REDRIVE), redriven_header(list(send.marks))]
+    users = dict.fromkeys(user.aam_uuid for user in parse_post(body).users)
+    return [
+        OutputRecord(names.sink_requests, partition_of(user, partitions), user.encode(), None, headers)
+        for user in users
+    ]
 
 
 def _request(names: TopicNames, message: Message, sink: str, kept: RecordHeaders) -> OutputRecord:

@@ -19,7 +19,7 @@ from segwire.inspect.decoding import raw_headers
 from segwire.inspect.log_reader import LogReader, Slice
 from segwire.inspect.progress import Tell
 from segwire.redrive.plan import Candidate, Send
-from segwire.redrive.records import mark_records, redriven_record
+from segwire.redrive.records import mark_records, redriven_records
 
 BATCH_LETTERS = 200
 _BATCH_BYTES = 16 << 20
@@ -38,6 +38,7 @@ class Redriver:
         self._kafka = kafka
         self._names = TopicNames(kafka.topic_prefix)
         self._reader = LogReader(kafka)
+        self._partitions = self._reader.partitions(self._names.sink_requests)
         self._clock = clock
         self._sleep = sleep
         self._producer: TransactionalProducer | None = None
@@ -88,7 +89,8 @@ class Redriver:
             producer.begin()
             pending_bytes = 0
             for message, send in self._read(batch):
-                producer.produce(redriven_record(self._names, message, send))
+                for record in redriven_records(self._names, self._partitions, message, send):
+                    producer.produce(record)
                 for mark in mark_records(self._names, send, self._clock.now_ms()):
                     producer.produce(mark)
                 pending_bytes += len(message.value() or b"")

@@ -9,11 +9,13 @@ from runtime.clock import SystemClock
 from runtime.destination_settings import DestinationSettings
 from runtime.errors import ConfigurationError
 from runtime.hosting import Kept, begin, durable_state, serve, transaction_loop
+from runtime.kafka.inbox import open_inbox
 from runtime.loop import TransactionLoop
 from runtime.settings import Settings
 from runtime.state.store import StateStore
 from runtime.state.table import StateTable
 from schemas.topics import TopicNames, outbound_state, topics_for
+from sinks.outbound.again import is_for
 from sinks.outbound.dispatch import Dispatcher
 from sinks.outbound.mapping import Schedule, Window
 from sinks.outbound.message import Head
@@ -72,7 +74,10 @@ def destination_loop(
         _CLOCK,
     )
     records = Records(names, name, section.dpid)
-    processor = Outbound(Plan(schedule_of(section), section.dpid, section.mode), table, dispatcher, records, _CLOCK)
+    inbox = open_inbox(settings.kafka, names.sink_requests, is_for(name))
+    cleanup.callback(inbox.close)
+    plan = Plan(schedule_of(section), section.dpid, section.mode)
+    processor = Outbound(plan, table, dispatcher, records, inbox, _CLOCK)
     return transaction_loop(settings, service, names.segment_membership, section, processor, state), processor
 
 

@@ -27,6 +27,12 @@ def apply_row(user: UserState, row: SegmentMembership, dpid: int | None) -> None
     user.regions = list(row.regions)
 
 
+def knows(user: UserState, row: SegmentMembership) -> bool:
+    """Tell whether another row of the same membership is known, so that the versions tell which one is newer."""
+    segment, place = user.segments.get(row.segment_id), (row.client_id, row.destination_id)
+    return segment is not None and any(user.places[held.place] == place for held in segment.rows)
+
+
 def apply_tombstone(user: UserState, key: SegmentMembershipKey, at_ms: int) -> None:
     """A row was deleted; where nobody said before that the user is out, this says it as of `at_ms`."""
     segment = user.segments.get(key.segment_id)

@@ -16,14 +16,17 @@ from runtime.state.store import data_key, split_data_key
 from runtime.state.table import Codec, StateTable, Summary
 from schemas.avro_codec import AvroDecodeError, decode_key, decode_membership
 from schemas.membership import SegmentMembership, SegmentMembershipKey
+from schemas.redriven import Redriven, redriven_marks
+from sinks.outbound.again import Again, HandsOutRequests, Marks
 from sinks.outbound.dispatch import Dispatcher
 from sinks.outbound.mapping import Mapping, Schedule
-from sinks.outbound.memberships import apply_row, apply_tombstone
+from sinks.outbound.memberships import apply_row, apply_tombstone, knows
 from sinks.outbound.message import UserEntry
 from sinks.outbound.packing import Delivery
 from sinks.outbound.records import Records, Sent
-from sinks.outbound.rules import Mode, batch_due_ms, decide, settle, tidy
+from sinks.outbound.rules import Mode, batch_due_ms, decide, decide_asked, settle, tidy
 from sinks.outbound.state import NEVER, UserState, copy_state, decode_state, encode_state
+from sinks.redelivery import original_record
 
 _TIMERS_PER_TURN = 500
 
@@ -55,18 +58,27 @@ class Plan(NamedTuple):
     mode: Mode
 
 
+class Wish(NamedTuple):
+    """What was asked for: of some segments, or of all where none is named, and of which redriven letters."""
+
+    segments: Collection[str]
+    marks: Marks
+
+
 class Outbound:
     """Hosts the five rules over a table of users."""
 
     def __init__(
-        self, plan: Plan, table: StateTable[UserState], dispatcher: Dispatcher, records: Records, clock: Clock
+        self, plan: Plan, table: StateTable[UserState], dispatcher: Dispatcher, records: Records,
+        inbox: HandsOutRequests, clock: Clock,
     ) -> None:  # fmt: skip
-        """Send by `plan` through `dispatcher`."""
+        """Send by `plan` through `dispatcher`; what is asked for comes in `inbox`."""
         self._plan = plan
         self._table = table
         self._dispatcher = dispatcher
         self._records = records
         self._clock = clock
+        self._again = Again(records.destination, records.requests_topic, table, inbox, self, clock)
         self._dead: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
 
@@ -91,9 +103,45 @@ class Outbound:
         return malformed + outputs
 
     def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
-        """Send the batches that are due; a budget keeps one turn short, the rest follows in the next."""
-        if self._plan.mode == "realtime":
-            return ()
+        """Send what was asked for, and the batches that are due; the rest of either follows in the next turn."""
+        asked = self._again.turn(now_ms, partitions)
+        return [*asked, *self._batches(now_ms, partitions)] if self._plan.mode == "batch" else asked
+
+    def resend(self, keys: Collection[bytes], segments: Collection[str], marks: Marks) -> list[OutputRecord]:
+        """Send users as they are now, as `DeliversAgain` says."""
+        self._table.load(keys)
+        users = {key: copy_state(self._table[key]) for key in keys if not self._table[key].blank}
+        return self._send_asked(users, segments, marks)
+
+    def reapply(self, records: Sequence[InputRecord]) -> list[OutputRecord]:
+        """Read records that could not be read before, as `DeliversAgain` says.
+
+        A row is only taken where it is surely not older than what is known of its membership.
+        """
+        outputs: list[OutputRecord] = []
+        users: dict[bytes, UserState] = {}
+        marks: dict[str, Sequence[Redriven]] = {}
+        for record in map(original_record, records):
+            said = self._read(record, outputs)
+            if said is None:
+                continue
+            key = data_key(record.partition, said.aam_uuid.encode())
+            self._table.load([key])
+            user = users.setdefault(key, copy_state(self._table[key]))
+            marks[said.aam_uuid] = redriven_marks(record.headers)
+            if isinstance(said, SegmentMembership) and (record.offset > user.offset or knows(user, said)):
+                apply_row(user, said, self._plan.dpid)
+        return outputs + self._send_asked(users, (), marks)
+
+    def _send_asked(
+        self, users: dict[bytes, UserState], segments: Collection[str], marks: Marks
+    ) -> list[OutputRecord]:  # fmt: skip
+        now_ms = self._clock.now_ms()
+        outputs = self._send(users, self._plan.schedule.at(now_ms), now_ms, Wish(segments, marks))
+        self._keep(users)
+        return outputs
+
+    def _batches(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
         due = (timer for partition in sorted(partitions) for timer in self._table.store.due(partition, now_ms))
         timers = list(islice(due, _TIMERS_PER_TURN))
         self._table.load(timer.key for timer in timers)
@@ -156,13 +204,14 @@ class Outbound:
         try:
             return decode_key(record.key or b"") if record.value is None else decode_membership(record.value)
         except AvroDecodeError as error:
-            origin = (record.partition, record.offset)
-            malformed.append(self._records.malformed(record.key, record.value, origin, str(error)))
+            malformed.append(self._records.malformed(record, str(error)))
             return None
 
-    def _send(self, users: dict[bytes, UserState], mapping: Mapping, now_ms: int) -> list[OutputRecord]:
+    def _send(
+        self, users: dict[bytes, UserState], mapping: Mapping, now_ms: int, wish: Wish | None = None
+    ) -> list[OutputRecord]:  # fmt: skip
         """Send what there is reason to, and change the users by what became of it."""
-        deliveries = list(self._deliveries(users, mapping, now_ms))
+        deliveries = list(self._deliveries(users, mapping, now_ms, wish))
         done = self._dispatcher.deliver(deliveries, now_ms)
         for delivery in deliveries:
             self._reasons.update(delivery.decision.reasons)
@@ -170,16 +219,24 @@ class Outbound:
                 settle(delivery.user, delivery.decision, mapping, now_ms)
         for user in users.values():
             tidy(user)
-        return list(self._told(deliveries, done))
+        return list(self._told(deliveries, done, {} if wish is None else wish.marks))
 
-    def _deliveries(self, users: dict[bytes, UserState], mapping: Mapping, now_ms: int) -> Iterator[Delivery]:
+    def _deliveries(
+        self, users: dict[bytes, UserState], mapping: Mapping, now_ms: int, wish: Wish | None
+    ) -> Iterator[Delivery]:  # fmt: skip
+        mode = self._plan.mode
         for key, user in users.items():
-            decision = decide(user, mapping, now_ms, self._plan.mode)
+            if wish is None:
+                decision = decide(user, mapping, now_ms, mode)
+            else:
+                decision = decide_asked(user, mapping, now_ms, mode, wish.segments)
             if decision is not None:
                 partition, uuid = split_data_key(key)
                 yield Delivery(key, uuid.decode(), user, decision, (partition, user.offset))
 
-    def _told(self, deliveries: Iterable[Delivery], done: dict[UserEntry, Sent]) -> Iterator[OutputRecord]:
+    def _told(
+        self, deliveries: Iterable[Delivery], done: dict[UserEntry, Sent], marks: Marks
+    ) -> Iterator[OutputRecord]:  # fmt: skip
         parked: set[str] = set()
         for delivery in deliveries:
             partition, _ = delivery.origin
@@ -189,7 +246,8 @@ class Outbound:
                 if sent.parked and sent.request_id not in parked:
                     parked.add(sent.request_id)
                     self._dead[sent.attempts.answers[-1].error] += 1
-                    yield self._records.parked(sent, delivery.aam_uuid, delivery.origin)
+                    user = delivery.aam_uuid
+                    yield self._records.parked(sent, user, delivery.origin, marks.get(user, ()))
 
     def _keep(self, users: dict[bytes, UserState]) -> None:
         for key, user in users.items():

@@ -1,14 +1,15 @@
 """What is published of a delivery: a receipt for every identifier and attempt, a dead letter for what was parked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from runtime.dead_letters import dead_letter
-from runtime.processor import OutputRecord
+from runtime.processor import InputRecord, OutputRecord
 from schemas import headers
 from schemas.avro_codec import encode_receipt
 from schemas.event import Partner
 from schemas.receipts import DeliveryOutcome, DeliveryReceipt, ReceiptSegment
+from schemas.redriven import Redriven, redriven_header
 from schemas.topics import TopicNames
 from sinks.outbound.message import UserEntry
 from sinks.outbound.rules import Entry
@@ -39,6 +40,7 @@ class Records:
         self._names = names
         self.destination = destination
         self.service = f"sink-{destination}"
+        self.requests_topic = names.sink_requests
         self._dpid = dpid
 
     @property
@@ -54,8 +56,13 @@ class Records:
         if sent.parked:
             yield self._receipt(partition, user, sent, answers[-1], "PARKED", 0)
 
-    def parked(self, sent: Sent, aam_uuid: str, origin: tuple[int, int]) -> OutputRecord:
-        """Return the dead letter of a message; `origin` is partition and offset of the row that led to it."""
+    def parked(
+        self, sent: Sent, aam_uuid: str, origin: tuple[int, int], marks: Sequence[Redriven] = ()
+    ) -> OutputRecord:  # fmt: skip
+        """Return the dead letter of a message; `origin` is partition and offset of the row that led to it.
+
+        `marks` are of the letters that were redriven with it.
+        """
         answer = sent.attempts.answers[-1]
         return dead_letter(
             self._names.dead_letters,
@@ -67,9 +74,10 @@ class Records:
             value=sent.body,
             origin=(self._names.segment_membership, *origin),
             passed_on=[(headers.CONTENT_TYPE, b"application/json"), (headers.REQUEST_ID, sent.request_id.encode())],
+            original=[redriven_header(list(marks))] if marks else None,
         )
 
-    def malformed(self, key: bytes | None, value: bytes | None, origin: tuple[int, int], reason: str) -> OutputRecord:
+    def malformed(self, record: InputRecord, reason: str) -> OutputRecord:
         """Return the dead letter of a record that is no row."""
         return dead_letter(
             self._names.dead_letters,
@@ -77,9 +85,10 @@ class Records:
             error="malformed-row",
             reason=reason,
             source=None,
-            key=key,
-            value=value,
-            origin=(self._names.segment_membership, *origin),
+            key=record.key,
+            value=record.value,
+            origin=(self._names.segment_membership, record.partition, record.offset),
+            original=record.headers,
         )
 
     def _receipt(

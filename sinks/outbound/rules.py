@@ -4,7 +4,7 @@ Beyond them: whoever was told that a user is in a segment is told when the user 
 ended or has another value by then. Absence never means removal, so nothing else would ever tell.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal, NamedTuple
 
 from sinks.outbound.mapping import Mapping, fingerprint
@@ -12,7 +12,7 @@ from sinks.outbound.memberships import drop_deleted
 from sinks.outbound.state import NEVER, Told, UserState
 
 Mode = Literal["realtime", "batch"]
-Reason = Literal["new-segment", "disqualified", "mapping-changed", "partners-changed", "three-days"]
+Reason = Literal["new-segment", "disqualified", "mapping-changed", "partners-changed", "three-days", "asked"]
 
 _DAY_MS = 86_400_000
 REPEAT_AFTER_MS = 3 * _DAY_MS
@@ -29,10 +29,11 @@ class Entry(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What is sent, and why."""
+    """What is sent, and why; not `whole` where it was asked for and leaves out what nobody asked for."""
 
     reasons: tuple[Reason, ...]
     entries: tuple[Entry, ...]
+    whole: bool = True
 
 
 def decide(user: UserState, mapping: Mapping, now_ms: int, mode: Mode) -> Decision | None:
@@ -47,13 +48,32 @@ def decide(user: UserState, mapping: Mapping, now_ms: int, mode: Mode) -> Decisi
     return Decision(reasons, tuple(entries)) if entries else None
 
 
+def decide_asked(
+    user: UserState, mapping: Mapping, now_ms: int, mode: Mode, segments: Collection[str]
+) -> Decision | None:  # fmt: skip
+    """Return what is sent of a user because it was asked for, of some segments, or of all where none is named.
+
+    What there is other reason to send goes along.
+    """
+    news = decide(user, mapping, now_ms, mode)
+    current = _current(user, mapping)
+    every = current + _withdrawn(user, {entry.value for entry in current})
+    chosen = {entry.value: entry for entry in (news.entries if news else ())}
+    chosen |= {entry.value: entry for entry in every if not segments or entry.segment_id in segments}
+    if not chosen:
+        return None
+    reasons: tuple[Reason, ...] = (*(news.reasons if news else ()), "asked")
+    return Decision(reasons, tuple(chosen.values()), whole=news is not None or not segments)
+
+
 def settle(user: UserState, decision: Decision, mapping: Mapping, now_ms: int) -> None:
     """The partner acknowledged what was sent: remember it."""
     for entry in decision.entries:
         user.told[entry.value] = Told(entry.segment_id, entry.active, entry.at_s)
-    user.told_at = now_ms
-    user.told_mapping = mapping.fingerprint
-    user.told_partners = fingerprint(sorted(user.partners))
+    if decision.whole:
+        user.told_at = now_ms
+        user.told_mapping = mapping.fingerprint
+        user.told_partners = fingerprint(sorted(user.partners))
     tidy(user)
 
 

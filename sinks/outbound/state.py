@@ -5,6 +5,8 @@ Stored as one version byte and msgpack arrays, like the membership processor's s
 
 import msgspec
 
+from sinks.outbound.asked import Asked
+
 VERSION = b"\x01"
 NEVER = 1 << 62
 """A time that never comes, epoch ms."""
@@ -48,7 +50,7 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     `offset`: the last input offset applied. `due_at`: of the next batch that has something to say, epoch ms.
     `places`: client and destination of the memberships. `partners`: the user's IDs at the destination's data source.
     `told`: by value; `told_at` (epoch ms, 0: never), `told_mapping` and `told_partners` say when something was last
-    acknowledged, and by which mapping and to which IDs.
+    acknowledged, and by which mapping and to which IDs. `asked` is of one entry for each partition, which is no user.
     """
 
     offset: int = -1
@@ -61,6 +63,7 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     told_at: int = 0
     told_mapping: int = 0
     told_partners: int = 0
+    asked: Asked | None = None
 
     @property
     def active(self) -> int:
@@ -70,7 +73,7 @@ class UserState(msgspec.Struct, array_like=True, gc=False):
     @property
     def blank(self) -> bool:
         """Whether there is nothing to be kept."""
-        return not self.segments
+        return not self.segments and self.asked is None
 
     def become(self, other: "UserState") -> None:
         """Take over everything of `other`."""

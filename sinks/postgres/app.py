@@ -6,18 +6,21 @@ from pathlib import Path
 from runtime.clock import SystemClock
 from runtime.errors import ConfigurationError
 from runtime.hosting import transaction_loop
+from runtime.kafka.reading import reader
 from runtime.kafka.topic_ids import topic_id
 from runtime.loop import TransactionLoop
 from runtime.secrets import read_secret
 from runtime.sink_settings import PostgresSinkSettings
 from sinks.context import SinkContext
 from sinks.frame import SinkProcessor
+from sinks.postgres.again import KnowsWhatIsOver, LastOfKey, RewritingSink, Tombstones
 from sinks.postgres.changes import ChangeTable
 from sinks.postgres.database import Database, check_dsn
 from sinks.postgres.membership import MembershipTable
 from sinks.postgres.offsets import Offsets
 from sinks.postgres.sink import PostgresSink
 from sinks.postgres.table import Table
+from sinks.redelivery import Redelivery
 
 
 def postgres_loops(context: SinkContext, section: PostgresSinkSettings) -> list[TransactionLoop]:
@@ -33,6 +36,7 @@ def postgres_loops(context: SinkContext, section: PostgresSinkSettings) -> list[
     return [
         _loop(context, section, context.service, names.segment_membership, MembershipTable(), dsn),
         _loop(context, section, f"{context.service}:changes", names.segment_membership_changes, ChangeTable(), dsn),
+        _requests_loop(context, section, dsn),
     ]
 
 
@@ -45,6 +49,40 @@ def _loop(
     sink = PostgresSink(database, offsets, table)
     processor = SinkProcessor(context.name, topic, context.names.dead_letters, sink, SystemClock())
     return transaction_loop(context.settings, name, topic, section, processor, None)
+
+
+def _requests_loop(
+    context: SinkContext, section: PostgresSinkSettings, dsn: Callable[[], str]
+) -> TransactionLoop:  # fmt: skip
+    names, kafka, database = context.names, context.settings.kafka, Database(dsn)
+    context.cleanup.callback(database.close)
+
+    def processor(topic: str, table: Table, over: KnowsWhatIsOver | None) -> SinkProcessor:
+        sink = RewritingSink(database, Offsets(topic, topic_id(kafka, topic)), table, over)
+        return SinkProcessor(context.name, topic, names.dead_letters, sink, SystemClock())
+
+    rows, changes = names.segment_membership, names.segment_membership_changes
+    processors = {
+        rows: processor(rows, MembershipTable(), LastOfKey(reader(kafka, rows))),
+        changes: processor(changes, ChangeTable(), None),
+    }
+    redelivery = Redelivery(context.name, processors)
+    name = f"{context.service}:requests"
+    return transaction_loop(context.settings, name, names.sink_requests, section, redelivery, None)
+
+
+def rewriting_processor(context: SinkContext, section: PostgresSinkSettings) -> SinkProcessor:
+    """Return what writes rows that are read again in ascending order, beside the live sink.
+
+    Raises:
+        ConfigurationError: there is no connection string, or it cannot be read.
+    """
+    kafka, topic = context.settings.kafka, context.names.segment_membership
+    database = Database(_dsn(f"sinks.{context.name}", section))
+    context.cleanup.callback(database.close)
+    offsets = Offsets(topic, topic_id(kafka, topic))
+    sink = RewritingSink(database, offsets, MembershipTable(), Tombstones(reader(kafka, topic)))
+    return SinkProcessor(context.name, topic, context.names.dead_letters, sink, SystemClock())
 
 
 def _dsn(setting: str, section: PostgresSinkSettings) -> Callable[[], str]:

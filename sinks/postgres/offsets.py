@@ -55,7 +55,7 @@ class Offsets:
         Raises:
             SegwireError: the database holds what came from another topic of this name.
         """
-        reached = self._lock(cursor, sorted({record.partition for record in records}))
+        reached = self.lock(cursor, sorted({record.partition for record in records}))
         fresh = [record for record in records if record.offset >= reached[record.partition]]
         again = [record for record in records if record.offset < reached[record.partition]]
         return Sorted(fresh, self._refused_among(cursor, again) if again else [])
@@ -74,7 +74,12 @@ class Offsets:
         for record, error, reason in refusals:
             cursor.execute(_REFUSE, [self._topic, record.partition, record.offset, error, reason.replace("\0", "")])
 
-    def _lock(self, cursor: Cursor, partitions: list[int]) -> dict[int, int]:
+    def lock(self, cursor: Cursor, partitions: list[int]) -> dict[int, int]:
+        """Lock partitions against every other writer, and return the next offset of each.
+
+        Raises:
+            SegwireError: the database holds what came from another topic of this name.
+        """
         held = cursor.execute(_LOCK, [self._topic, partitions]).fetchall()
         if len(held) < len(partitions):
             cursor.execute(_BEGIN, [self._topic, self._topic_id, partitions])

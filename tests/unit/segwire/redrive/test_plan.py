@@ -119,4 +119,5 @@ def test_letter_of_each_stage_is_sent(stage: str) -> None:
 
 
 def test_sink_is_named_by_its_stage() -> None:
-    assert [sink_of(stage) for stage in ("sink:partner-a", "fan-out")] == ["partner-a", None]
+    stages = ("sink:partner-a", "sink:warehouse:changes", "fan-out")
+    assert [sink_of(stage) for stage in stages] == ["partner-a", "warehouse", None]

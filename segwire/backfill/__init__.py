@@ -1,0 +1,1 @@
+"""The present membership delivered to a sink once more, while live changes go on."""

@@ -1,0 +1,58 @@
+"""Delivers again, on request, what a sink set aside: its dead letters that are redriven. Source: ADR 9."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from runtime.processor import InputRecord, OutputRecord, Processor
+from schemas.headers import header_text
+from schemas.requests import REDRIVE, is_request
+
+
+class Redelivery:
+    """Hosts a sink's processors over the topic `sink-requests`.
+
+    Each gets the records that it had set aside as they were, at the offsets that they had: so what they are written to
+    has to see by itself what is older than what it holds.
+    """
+
+    def __init__(self, sink: str, processors: Mapping[str, Processor]) -> None:
+        """Give what `sink` is asked for to its processors, by the topic that they read."""
+        self._sink = sink
+        self._processors = processors
+
+    def process(self, records: Sequence[InputRecord]) -> Sequence[OutputRecord]:
+        """Give each record to its processor; requests to others are passed over.
+
+        Raises:
+            Backpressure: the sink takes nothing now.
+        """
+        by_topic: dict[str, list[InputRecord]] = {topic: [] for topic in self._processors}
+        for record in records:
+            topic = header_text(record.headers, "topic")
+            if topic in by_topic and is_request(record.headers, self._sink, REDRIVE):
+                by_topic[topic].append(original_record(record))
+        outputs: list[OutputRecord] = []
+        for topic, found in by_topic.items():
+            if found:
+                outputs += self._processors[topic].process(found)
+        return outputs
+
+    def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:  # noqa: ARG002
+        """Nothing is ever due."""
+        return ()
+
+    def committed(self) -> None:
+        """Tell the processors."""
+        for processor in self._processors.values():
+            processor.committed()
+
+    def aborted(self) -> None:
+        """Tell the processors."""
+        for processor in self._processors.values():
+            processor.aborted()
+
+
+def original_record(record: InputRecord) -> InputRecord:
+    """Return the record that a request holds, at the place that it had."""
+    partition, offset = (header_text(record.headers, name) or "" for name in ("partition", "offset"))
+    where = int(partition) if partition.isdecimal() else record.partition
+    return record._replace(partition=where, offset=int(offset) if offset.isdecimal() else 0)
