@@ -33,9 +33,11 @@ def check_addresses(host: str, addresses: Sequence[str], *, private: bool, loopb
 
 
 def _is_allowed(address: IPv4Address | IPv6Address, *, private: bool, loopback: bool) -> bool:
+    if address.is_loopback:
+        return private or loopback
     if address.is_multicast or address.is_unspecified or address.is_reserved:
         return False
-    return address.is_global or private or (loopback and address.is_loopback)
+    return address.is_global or private
 
 
 def _unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

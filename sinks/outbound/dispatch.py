@@ -12,7 +12,7 @@ from runtime.processor import Backpressure
 from sinks.breaker import Breaker, BreakerLimits, failed
 from sinks.outbound.judgement import Judgement, judge
 from sinks.outbound.message import Head, UserEntry, render
-from sinks.outbound.packing import Delivery, Message, pack
+from sinks.outbound.packing import Delivery, Users, pack
 from sinks.outbound.records import Sent
 from sinks.outbound.sender import Attempts, Sender
 
@@ -58,7 +58,7 @@ class Dispatcher:
             wait_s = self._breaker.wait_s(self._clock.monotonic_s())
             if wait_s > 0:
                 raise Backpressure(wait_s)
-            bodies = [render(self._head, message.users, now_ms) for message in messages]
+            bodies = [render(self._head, users, now_ms) for users in messages]
             attempts = self._attempt(bodies)
             self._take(messages, bodies, attempts)
         entries = [entry for delivery in deliveries for entry in delivery.entries()]
@@ -93,14 +93,14 @@ class Dispatcher:
         sent: list[Attempts] = self._run(self._sender.send(bodies))
         return sent
 
-    def _take(self, messages: Sequence[Message], bodies: Sequence[bytes], attempts: Sequence[Attempts]) -> None:
+    def _take(self, messages: Sequence[Users], bodies: Sequence[bytes], attempts: Sequence[Attempts]) -> None:
         judgement = judge(attempts, self._refused_in_a_row)
         self._refused_in_a_row = judgement.refused_in_a_row
-        for number, (message, body, made) in enumerate(zip(messages, bodies, attempts, strict=True)):
+        for number, (users, body, made) in enumerate(zip(messages, bodies, attempts, strict=True)):
             self._count(made, number in judgement.done)
             if number in judgement.done:
                 sent = Sent(uuid.uuid4().hex, body, made)
-                self._done.update(dict.fromkeys(message.users, sent))
+                self._done.update(dict.fromkeys(users, sent))
         if len(judgement.done) < len(messages):
             raise self._put_off(judgement)
         if self._breaker.failures:

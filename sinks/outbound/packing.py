@@ -28,23 +28,21 @@ class Delivery(NamedTuple):
             yield UserEntry(self.aam_uuid, partner_uuid, regions, self.decision.entries)
 
 
-class Message(NamedTuple):
-    """The entries of one request."""
-
-    users: tuple[UserEntry, ...]
+Users = tuple[UserEntry, ...]
+"""Of one message."""
 
 
-def pack(deliveries: Iterable[Delivery], max_users: int, done: Container[UserEntry] = ()) -> list[Message]:
+def pack(deliveries: Iterable[Delivery], max_users: int, done: Container[UserEntry] = ()) -> list[Users]:
     """Fill messages with up to `max_users` entries, in order; those that are `done` are left out."""
-    messages: list[Message] = []
+    messages: list[Users] = []
     users: list[UserEntry] = []
     segments = 0
     for entry in (entry for delivery in deliveries for entry in delivery.entries() if entry not in done):
         if len(users) >= max_users or (users and segments + len(entry.entries) > SEGMENTS_PER_MESSAGE_MAX):
-            messages.append(Message(tuple(users)))
+            messages.append(tuple(users))
             users, segments = [], 0
         users.append(entry)
         segments += len(entry.entries)
     if users:
-        messages.append(Message(tuple(users)))
+        messages.append(tuple(users))
     return messages

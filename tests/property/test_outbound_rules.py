@@ -62,7 +62,8 @@ class Partnership:
         else:
             self.hear(segment, place, active=False, later_ms=0)
         # Days pass between a removal and the row's deletion, and nothing from before comes back.
-        self.latest_ms[segment, place] = self.now_ms + 1000
+        self.now_ms += 7 * DAY_MS
+        self.latest_ms = {(name, at): self.now_ms for name in SEGMENTS for at in PLACES}
         # Version 0 stands for a row that is gone.
         self.rows[segment, place] = row(segment, 0, "INACTIVE", destination_id=place)
         self.waiting.append((said, True))
