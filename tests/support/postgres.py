@@ -42,8 +42,26 @@ def table(dsn: str, name: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
     return sorted(query(dsn, f"SELECT {', '.join(shown)} FROM {name}"), key=repr)
 
 
-def sink(dsn: str, kind: MembershipTable | ChangeTable | None = None, topic_id: str = "one") -> PostgresSink:
-    return PostgresSink(Database(lambda: dsn), Offsets("rows", topic_id), kind or MembershipTable())
+class Tables:
+    """A database, and sinks that write to it."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+        self._open: list[Database] = []
+
+    def sink(self, kind: MembershipTable | ChangeTable | None = None, topic_id: str = "one") -> PostgresSink:
+        self._open.append(Database(lambda: self.dsn))
+        return PostgresSink(self._open[-1], Offsets("rows", topic_id), kind or MembershipTable())
+
+    def query(self, sql: str) -> list[Any]:
+        return query(self.dsn, sql)
+
+    def execute(self, sql: str) -> None:
+        execute(self.dsn, sql)
+
+    def close(self) -> None:
+        for database in self._open:
+            database.close()
 
 
 def refused(found: Sequence[Any]) -> list[tuple[int, str]]:

@@ -105,8 +105,9 @@ class EmbeddedPostgres:
         if not (storage.data / "PG_VERSION").exists():
             self._initialise(folder)
         give_away(storage.sockets)
-        # Every process of a server holds our lock: whoever wrote this file has ended, whoever has its number now.
-        (storage.data / "postmaster.pid").unlink(missing_ok=True)
+        # Every process of a server holds our lock: whoever wrote these files has ended, whoever has its number now.
+        for left in (storage.data / "postmaster.pid", *storage.sockets.glob(".s.PGSQL.*")):
+            left.unlink(missing_ok=True)
         command = [str(folder / "postgres"), "-D", str(storage.data), "-k", str(storage.sockets), "-h", ""]
         self._process = BoundProcess(
             as_allowed(command), environment={"PATH": os.defpath}, output=storage.log, keep=[self._lock.fileno]

@@ -1,0 +1,188 @@
+"""What a batch does to the tables, whenever and however often it comes."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from runtime.errors import SegwireError
+from schemas.avro_codec import encode_change, encode_key, encode_membership
+from schemas.event import Partner
+from schemas.membership import Previous
+from segwire.embedded.postgres.server import EmbeddedPostgres
+from sinks.postgres.changes import ChangeTable
+from sinks.sink import InvalidRecord, Retriable
+from tests.support.kafka import wait_until
+from tests.support.postgres import Tables, fresh_database, query, records_of, refused, table
+from tests.support.published import ENTERED_MS, USER, change, exit_change, key, row
+
+KEY = encode_key(key())
+DAY_MS = 86_400_000
+HELD = ("version", "status", "since", "expires_at", "source_offset")
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def tables(postgres: EmbeddedPostgres) -> Iterator[Tables]:
+    made = Tables(fresh_database(postgres))
+    yield made
+    made.close()
+
+
+def put(version: int, **fields: Any) -> tuple[bytes, bytes]:
+    return KEY, encode_membership(row(version=version, **fields))
+
+
+GONE = (KEY, None)
+BAD = (KEY, encode_membership(row(version=9, partners=[Partner("a\0b", None)])))
+
+
+def versions(tables: Tables) -> list[int]:
+    return [version for (version,) in tables.query("SELECT version FROM segment_membership")]
+
+
+def test_a_batch_that_comes_again_changes_nothing(tables: Tables) -> None:
+    batch = records_of([put(1), put(2, status="INACTIVE", cause="EXPIRED")])
+    writer = tables.sink()
+    assert writer.write(batch) == []
+    before = tables.query("SELECT *, xmin FROM segment_membership")
+    assert writer.write(batch) == []
+    assert tables.query("SELECT *, xmin FROM segment_membership") == before
+    assert table(tables.dsn, "segment_membership", HELD) == [(2, "INACTIVE", ENTERED_MS, None, 1)]
+
+
+def test_a_writer_that_lost_its_partition_changes_nothing(tables: Tables) -> None:
+    zombie, successor = tables.sink(), tables.sink()
+    batch = records_of([put(1), put(2, status="INACTIVE")])
+    zombie.write(batch)
+    successor.write(records_of([GONE], first=2))
+    assert versions(tables) == []
+    zombie.write(batch)
+    assert versions(tables) == []
+
+
+@pytest.mark.parametrize("written", [[put(2)], [put(1), put(2)]])
+def test_an_older_row_never_replaces_a_newer_one(tables: Tables, written: list[tuple[bytes, bytes]]) -> None:
+    tables.sink().write(records_of(written, first=5))
+    tables.execute("TRUNCATE segwire_sink_offset")
+    tables.sink().write(records_of([put(1, status="INACTIVE")]))
+    assert versions(tables) == [2]
+
+
+def test_a_tombstone_deletes_what_came_before_it_and_nothing_after(tables: Tables) -> None:
+    log = records_of([put(1), GONE, put(7)])
+    tables.sink().write(log[:2])
+    assert versions(tables) == []
+    tables.sink().write(log[2:])
+    tables.execute("TRUNCATE segwire_sink_offset")
+    for record in log:
+        tables.sink().write([record])
+        assert versions(tables) == [7]
+
+
+def test_what_the_database_refuses_is_refused_again_when_its_batch_comes_again(tables: Tables) -> None:
+    batch = records_of([put(1), BAD])
+    writer = tables.sink()
+    with pytest.raises(InvalidRecord):
+        writer.write(batch)
+    assert tables.query("SELECT * FROM segwire_sink_offset") == []
+    assert writer.write(batch[:1]) == []
+    assert refused(writer.write(batch[1:])) == [(1, "bad-value")]
+    assert versions(tables) == [1]
+    assert refused(tables.sink().write(batch)) == [(1, "bad-value")]
+
+
+def test_what_is_no_row_is_refused_and_the_others_are_written(tables: Tables) -> None:
+    batch = records_of([(KEY, b"{}"), put(1), (b"\xff", None)])
+    found = [(0, "not-a-membership"), (2, "not-a-membership")]
+    assert refused(tables.sink().write(batch)) == found
+    assert versions(tables) == [1]
+    assert refused(tables.sink().write(batch)) == found
+
+
+def test_a_rule_of_the_operators_own_refuses_a_row_and_not_the_database(tables: Tables) -> None:
+    tables.sink().write(records_of([put(1)]))
+    tables.execute("ALTER TABLE segment_membership ADD CHECK (version < 5)")
+    assert refused(tables.sink().write(records_of([put(6)], first=1))) == [(1, "constraint")]
+
+
+def test_times_are_exact_to_the_millisecond_far_from_now_too(tables: Tables) -> None:
+    times = {"since": -1, "verified_at": 1_469_636_242_123, "expires_at": 253_402_300_799_999}
+    tables.sink().write(records_of([put(1, **times)]))
+    (held,) = table(tables.dsn, "segment_membership", ("since", "verified_at", "expires_at"))
+    assert held == (-1, 1_469_636_242_123, 253_402_300_799_999)
+
+
+def test_a_cut_connection_is_a_failure_to_be_retried_and_the_next_try_succeeds(tables: Tables) -> None:
+    writer = tables.sink()
+    writer.write(records_of([put(1)]))
+    tables.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE application_name = 'segwire' AND datname = current_database()",
+    )
+    batch = records_of([put(2)], first=1)
+    with pytest.raises(Retriable):
+        writer.write(batch)
+    assert writer.write(batch) == []
+    assert versions(tables) == [2]
+
+
+def test_a_database_that_is_not_there_is_a_failure_to_be_retried(tmp_path: Path) -> None:
+    with pytest.raises(Retriable, match="OperationalError"):
+        Tables(f"host={tmp_path} dbname=x").sink().write(records_of([put(1)]))
+
+
+def test_tables_of_a_newer_version_are_left_alone(tables: Tables) -> None:
+    tables.sink().write(records_of([put(1)]))
+    tables.execute("INSERT INTO segwire_sink_migration (version, name) VALUES (99, 'later')")
+    with pytest.raises(SegwireError, match="tables have version 99, and this Segwire knows"):
+        tables.sink().write(records_of([put(2)], first=1))
+
+
+def test_offsets_of_another_topic_are_not_compared(tables: Tables) -> None:
+    tables.sink(topic_id="one").write(records_of([put(1)]))
+    with pytest.raises(SegwireError, match="written from another topic rows"):
+        tables.sink(topic_id="two").write(records_of([put(2)]))
+
+
+def test_changes_are_added_once_and_the_views_count_them(tables: Tables) -> None:
+    entered = change(version=1)
+    left = exit_change(2, ENTERED_MS + DAY_MS, previous=Previous("ACTIVE", ENTERED_MS))
+    other = change(version=1, aam_uuid="7")
+    batch = records_of([(USER.encode(), encode_change(found)) for found in (entered, left, other)])
+    tables.sink(ChangeTable()).write(batch)
+    tables.execute("TRUNCATE segwire_sink_offset")
+    tables.sink(ChangeTable()).write([*batch, *records_of([(b"k", b"no Avro")], first=9)])
+    sizes = tables.query("SELECT day::text, entered, exited, members FROM segment_size_by_day ORDER BY day")
+    assert sizes == [("2016-07-27", 2, 0, 2), ("2016-07-28", 0, 1, 1)]
+    by_cause = tables.query("SELECT day::text, change, cause, users FROM segment_change_by_day ORDER BY 1, 2")
+    assert by_cause == [("2016-07-27", "ENTERED", "QUALIFIED", 2), ("2016-07-28", "EXITED", "DISQUALIFIED", 1)]
+    tables.sink().write(records_of([put(1)], first=50))
+    assert tables.query("SELECT aam_uuid, segment_id FROM segment_member") == [(USER, "14356")]
+    assert tables.query("SELECT segment_id, members FROM segment_size") == [("14356", 1)]
+
+
+def test_the_embedded_server_ends_with_its_parent_and_starts_again_on_its_data(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from segwire.embedded.postgres.server import EmbeddedPostgres\n"
+        "server = EmbeddedPostgres(Path(sys.argv[1])); server.start(); print(server.pid, flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path.cwd()) as parent:
+        assert parent.stdout is not None
+        server = psutil.Process(int(parent.stdout.readline()))
+        os.kill(parent.pid, signal.SIGKILL)
+    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, "the server ended")
+    with EmbeddedPostgres(tmp_path) as again:
+        assert query(again.dsn, "SELECT current_database()") == [("segwire",)]
