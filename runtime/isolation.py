@@ -83,10 +83,19 @@ class Isolation:
             return 1
         return self._usual if self._portion is None else min(self._portion, self._usual)
 
-    def split(self, records: Sequence[InputRecord]) -> tuple[Sequence[InputRecord], Sequence[InputRecord]]:
-        """Return what to try now, and what has to come again: a record to set aside goes alone."""
+    def split(
+        self, records: Sequence[InputRecord], positions: Mapping[int, int | None]
+    ) -> tuple[Sequence[InputRecord], Sequence[InputRecord]]:
+        """Return what to try now, and what has to come again: a record to set aside goes alone.
+
+        `positions` are those before the records: partitions may have come with the very fetch.
+        """
         if not self._set_aside and not self._attempts.memory.suspects:
             return records, ()
+        portion = self.portion(positions)
+        if len(records) > portion:
+            now, later = self.split(records[:portion], positions)
+            return now, [*later, *records[portion:]]
         for index, record in enumerate(records):
             if self._is_set_aside(record):
                 return (records[:index], records[index:]) if index else (records[:1], records[1:])

@@ -157,9 +157,12 @@ class TransactionLoop:
         if not records:
             return
         transaction, isolation = self._transaction, self._isolation
+        were_careful = isolation.careful
+        now, later = isolation.split(records, self._assignment.positions())
         transaction.open()
         transaction.include(records)
-        now, later = isolation.split(records)
+        if isolation.careful and not were_careful:
+            raise TransactionAborted("records of which processes died are tried alone")
         if later:
             transaction.exclude(later)
         self._lag.processed(now[-1].timestamp_ms)

@@ -5,7 +5,7 @@ from confluent_kafka import TopicPartition
 from runtime.attempts import Memory, Suspect
 from runtime.errors import InvariantError, SegwireError
 from runtime.isolation import PoisonLimitError
-from tests.support.loop import FakeState, Hosted, Kept, nothing
+from tests.support.loop import FakeMessage, FakeState, Hosted, Kept, nothing
 
 
 class Death(BaseException):
@@ -241,6 +241,25 @@ def test_while_all_is_well_nothing_is_written_but_beginning_and_end() -> None:
     hosted = Hosted(batch_records=1)
     until_stopped(hosted, ends={0: 20})
     assert hosted.kept.saved == 2
+
+
+def test_suspects_that_come_with_the_very_fetch_that_brings_their_partition_are_tried_alone() -> None:
+    kept = Kept()
+    kept.text = msgspec.json.encode(Memory(suspects={0: Suspect(1, 3, 1)})).decode()
+    hosted = Hosted(kept=kept)
+
+    def assigned_and_fetched() -> None:
+        hosted.assign(0)()
+        hosted.consumer.already_fetched = [FakeMessage(0, offset) for offset in range(4)]
+        hosted.consumer.positions[0] = 4
+
+    def as_before() -> None:
+        hosted.consumer.already_fetched = []
+
+    assert flat(hosted.run(assigned_and_fetched, as_before, *[nothing] * 20, ends={0: 4})) == [
+        "0/0", "0/1", "0/2", "0/3",
+    ]  # fmt: skip
+    assert hosted.processor.batches == [["0/0"], ["0/1"], ["0/2"], ["0/3"]]
 
 
 def test_suspects_that_others_have_processed_are_forgotten() -> None:
