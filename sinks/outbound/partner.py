@@ -11,7 +11,6 @@ import httpx2
 from runtime.clock import Clock
 from runtime.destination_settings import DestinationSettings, SigningSettings, TokenClientSettings
 from runtime.errors import ConfigurationError
-from runtime.http_settings import is_loopback
 from runtime.secrets import SecretFiles, SecretWatch
 from sinks.outbound.client import Client, Endpoint
 from sinks.outbound.dispatch import Run
@@ -81,7 +80,7 @@ class Partner:
         reach = Reach(
             private=section.allow_private_addresses,
             # The settings allow plain HTTP to this machine alone.
-            loopback=section.allow_plain_http and is_loopback(httpx2.URL(url).host),
+            loopback=section.allow_plain_http and httpx2.URL(url).scheme == "http",
         )
         transport = PinnedTransport(reach, self._tls, connections, self._clock, self._resolver)
         http = httpx2.AsyncClient(transport=transport, timeout=None, trust_env=False, follow_redirects=False)
