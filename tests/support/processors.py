@@ -166,12 +166,12 @@ class Pipeline:
         """Return how far membership is, over all partitions (markers of transactions included)."""
         return sum(max(offset, 0) for offset in self._committed("membership", self.names.segment_events).values())
 
-    def wait_sunk(self, name: str) -> None:
+    def wait_sunk(self, name: str, limit_s: float = LIMIT_S) -> None:
         """Wait until a PostgreSQL sink has committed all there is."""
         names = self.names
         loops = {f"sink-{name}": names.segment_membership, f"sink-{name}:changes": names.segment_membership_changes}
         for loop, topic in loops.items():
-            wait_until(lambda loop=loop, topic=topic: self._behind(loop, topic) == 0, f"{loop} is at the end")  # type: ignore[misc]
+            wait_until(lambda at=(loop, topic): self._behind(*at) == 0, f"{loop} is at the end", limit_s)  # type: ignore[misc]
 
     def _committed(self, processor: str, topic: str) -> dict[int, int]:
         consumer = self._consumer(f"{self.names.prefix}segwire-{processor}")
