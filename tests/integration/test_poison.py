@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from segwire.embedded.kafka.interface import KafkaServer
@@ -20,9 +21,9 @@ from tests.support.processors import Pipeline
 class Service:
     """The naughty service, started again whenever it dies."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, protocol: str = "classic") -> None:
         self._pipeline = pipeline
-        self._arguments = [str(pipeline.kafka.bootstrap_servers), pipeline.names.prefix, str(pipeline.folder)]
+        self._arguments = [str(pipeline.kafka.bootstrap_servers), pipeline.names.prefix, str(pipeline.folder), protocol]
         self.ready_file = pipeline.folder / "fan-out.ready"
         self.deaths = 0
         self.start()
@@ -35,10 +36,13 @@ class Service:
 
     def done(self) -> bool:
         if self.process.poll() is not None:
-            assert self.process.returncode == -signal.SIGKILL, (self._pipeline.folder / "log").read_text()
+            assert self.process.returncode == -signal.SIGKILL, self.said()
             self.deaths += 1
             self.start()
         return self._pipeline._behind("fan-out", self._pipeline.names.aam_posts) == 0
+
+    def said(self) -> str:
+        return (self._pipeline.folder / "log").read_text()
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -53,11 +57,11 @@ def pipeline(kafka: KafkaServer, topic_prefix: str, tmp_path: Path) -> Pipeline:
 
 
 @pytest.fixture
-def start(pipeline: Pipeline) -> Iterator[Callable[[], Service]]:
+def start(pipeline: Pipeline) -> Iterator[Callable[..., Service]]:
     services: list[Service] = []
 
-    def begin() -> Service:
-        services.append(Service(pipeline))
+    def begin(protocol: str = "classic") -> Service:
+        services.append(Service(pipeline, protocol))
         return services[-1]
 
     yield begin
@@ -75,7 +79,7 @@ def limit_topic(pipeline: Pipeline, topic: str) -> None:
 
 
 def test_bad_records_go_alone_to_the_dead_letters_and_all_others_arrive_once(
-    pipeline: Pipeline, start: Callable[[], Service]
+    pipeline: Pipeline, start: Callable[..., Service]
 ) -> None:
     limit_topic(pipeline, pipeline.names.segment_events)
     good = [b"good %d" % number for number in range(24)]
@@ -103,7 +107,7 @@ def test_bad_records_go_alone_to_the_dead_letters_and_all_others_arrive_once(
 
 
 def test_backpressure_pauses_a_ready_service_and_loses_and_doubles_nothing(
-    pipeline: Pipeline, start: Callable[[], Service]
+    pipeline: Pipeline, start: Callable[..., Service]
 ) -> None:
     values = [*(b"good %d" % number for number in range(50)), b"press", b"after"]
     service = start()
@@ -123,3 +127,27 @@ def test_backpressure_pauses_a_ready_service_and_loses_and_doubles_nothing(
     service.stop()
     assert service.deaths == 0
     assert sorted(m.value() or b"" for m in pipeline.read(pipeline.names.segment_events)) == sorted(values)
+
+
+def test_an_instance_id_that_the_group_still_holds_is_waited_for_inside_the_process(
+    pipeline: Pipeline, start: Callable[..., Service]
+) -> None:
+    group = f"{pipeline.names.prefix}segwire-fan-out"
+    before = Consumer(
+        {
+            "bootstrap.servers": pipeline.kafka.bootstrap_servers or "", "group.id": group,
+            "group.protocol": "consumer", "group.instance.id": f"{group}-0",
+        }
+    )  # fmt: skip
+    before.subscribe([pipeline.names.aam_posts])
+    wait_until(lambda: before.poll(0.1) is None and bool(before.assignment()), "the one before has its partitions")
+    service = start("consumer")
+    wait_until(lambda: "instance_id_still_held" in service.said(), "the refusal")
+    assert not service.ready_file.exists()
+    before.close()
+    pipeline.post([b"good"], 5)
+    wait_until(service.ready_file.exists, "ready")
+    wait_until(service.done, "everything is processed")
+    service.stop()
+    assert service.deaths == 0
+    assert [message.value() for message in pipeline.read(pipeline.names.segment_events)] == [b"good"]

@@ -1,6 +1,6 @@
 """A service that passes records on, and does with some of them what a processor must never do.
 
-Run as `python -m tests.support.poison_service SERVERS PREFIX FOLDER`; it names itself `fan-out`.
+Run as `python -m tests.support.poison_service SERVERS PREFIX FOLDER [PROTOCOL]`; it names itself `fan-out`.
 """
 
 import os
@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from runtime.hosting import begin, serve, transaction_loop
 from runtime.processor import Backpressure, InputRecord, OutputRecord
@@ -49,9 +50,9 @@ class Naughty:
         return
 
 
-def main(servers: str, prefix: str, folder: str) -> None:
+def main(servers: str, prefix: str, folder: str, protocol: Literal["classic", "consumer"] = "classic") -> None:
     """Run until SIGTERM."""
-    section = FanOutSettings(management_port=0, commit_interval_ms=50)
+    section = FanOutSettings(management_port=0, commit_interval_ms=50, group_protocol=protocol)
     settings = Settings(
         data_dir=folder, fan_out=section, management=ManagementSettings(),
         # Every seek waits for the answer to what was asked before.
@@ -65,4 +66,4 @@ def main(servers: str, prefix: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:])  # type: ignore[arg-type]
