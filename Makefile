@@ -8,6 +8,7 @@ PIN := uv pip compile pyproject.toml --universal --python-version 3.11 --generat
 
 .DEFAULT_GOAL := help
 .PHONY: help setup fmt lint unit test integration e2e chaos soak spike bench-membership run check wheel pins clean
+.PHONY: prometheus alerts dashboards render
 
 help:  ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -29,6 +30,7 @@ lint: setup  ## Format, lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(PACKAGES:%=-p %)
+	$(BIN)/mypy -p deploy
 	$(BIN)/mypy tests
 	$(BIN)/lint-imports
 
@@ -57,6 +59,22 @@ spike: setup  ## Ingest while ten senders start a batch of 20 000 messages each 
 
 bench-membership: setup  ## The membership processor beside Kafka Streams and Quix Streams (needs Maven and a JDK)
 	$(BIN)/python benchmarks/membership.py
+
+prometheus:  ## A Prometheus below the user's cache where none is installed (Debian, Ubuntu; no root)
+	$(BIN)/python -m tests.support.prometheus
+
+alerts: setup prometheus  ## Each alert in a case where it fires and in one where it does not
+	ALERTS=all $(BIN)/pytest tests/integration/test_promtool.py
+
+dashboards: setup prometheus  ## Every query of every dashboard against a real Prometheus and a real pipeline
+	$(BIN)/python -m tests.dashboards.live
+
+render: setup  ## Dashboards, rules and contracts anew from the code
+	$(BIN)/python -m deploy.grafana.render
+	$(BIN)/python -m deploy.prometheus.render > deploy/prometheus/rules.yaml
+	$(BIN)/segwire topics render --format asyncapi > docs/asyncapi.yaml
+	$(BIN)/python -m segwire.contracts.openapi > docs/openapi.json
+	$(BIN)/python -m segwire.contracts.topics_page
 
 run: setup  ## The whole pipeline on this machine, with sample traffic
 	$(BIN)/segwire up --demo
