@@ -5,7 +5,8 @@ from pathlib import Path
 
 from runtime.clock import SystemClock
 from runtime.errors import ConfigurationError
-from runtime.hosting import transaction_loop
+from runtime.hosting import group_id, transaction_loop
+from runtime.kafka.group_offsets import group_offsets
 from runtime.kafka.reading import reader
 from runtime.kafka.topic_ids import topic_id
 from runtime.loop import TransactionLoop
@@ -45,7 +46,8 @@ def _loop(
 ) -> TransactionLoop:
     database = Database(dsn)
     context.cleanup.callback(database.close)
-    offsets = Offsets(topic, topic_id(context.settings.kafka, topic))
+    kafka = context.settings.kafka
+    offsets = Offsets(topic, topic_id(kafka, topic), group_offsets(kafka, group_id(kafka, name), topic))
     sink = PostgresSink(database, offsets, table)
     processor = SinkProcessor(context.name, topic, context.names.dead_letters, sink, SystemClock())
     return transaction_loop(context.settings, name, topic, section, processor, None)

@@ -1,6 +1,6 @@
 """How far each topic is written, kept in the database: a batch that comes again, or too late, changes nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from psycopg import Cursor
@@ -44,10 +44,14 @@ class Sorted(NamedTuple):
 class Offsets:
     """The offsets of one topic. Every method runs inside the transaction of `cursor`."""
 
-    def __init__(self, topic: str, topic_id: str) -> None:
-        """Keep offsets of `topic`; `topic_id` is Kafka's own, and another when the topic was made anew."""
+    def __init__(self, topic: str, topic_id: str, committed: Mapping[int, int] | None = None) -> None:
+        """Keep offsets of `topic`; `topic_id` is Kafka's own, and another when the topic was made anew.
+
+        `committed` are the offsets up to which Kafka was told that all is written; none: that is not compared.
+        """
         self._topic = topic
         self._topic_id = topic_id
+        self._told = dict(committed or {})
 
     def sort(self, cursor: Cursor, records: Sequence[InputRecord]) -> Sorted:
         """Lock the records' partitions against every other writer, and return what is to be written.
@@ -62,10 +66,12 @@ class Offsets:
 
     def advance(self, cursor: Cursor, records: Iterable[InputRecord]) -> None:
         """Store that records are written."""
-        reached: dict[int, int] = {}
-        for record in records:
-            reached[record.partition] = max(record.offset + 1, reached.get(record.partition, 0))
+        reached = _next_offsets(records)
         cursor.execute(_ADVANCE, [list(reached), list(reached.values()), self._topic])
+
+    def committed(self, records: Iterable[InputRecord]) -> None:
+        """Take note that a transaction which wrote these is committed. Outside of it."""
+        self._told |= _next_offsets(records)
 
     def refuse(self, cursor: Cursor, refusals: Sequence[Refusal]) -> None:
         """Remember what was refused: its dead letter is lost should Kafka's transaction fail."""
@@ -90,7 +96,21 @@ class Offsets:
                 "or is on another cluster: its offsets mean nothing here; use an empty database or schema, or see "
                 "'A topic that was made anew' in docs/SINKS.md"
             )
-        return {partition: next_offset for partition, next_offset, _ in held}
+        reached = {partition: next_offset for partition, next_offset, _ in held}
+        self._check_nothing_is_missing(reached)
+        return reached
+
+    def _check_nothing_is_missing(self, reached: Mapping[int, int]) -> None:
+        """See that the database did not go back: Kafka sends nothing again of what it was told is written."""
+        for partition, next_offset in reached.items():
+            told = self._told.get(partition, 0)
+            if next_offset < told:
+                raise SegwireError(
+                    f"the database has {self._topic} partition {partition} up to offset {next_offset}, and Kafka was "
+                    f"told that it is written up to {told}: it was emptied, or restored from a backup; give the sink "
+                    "another name in the configuration, then it reads the topics from their start and writes what is "
+                    "missing"
+                )
 
     def _refused_among(self, cursor: Cursor, records: list[InputRecord]) -> list[Refusal]:
         partitions = sorted({record.partition for record in records})
@@ -102,3 +122,10 @@ class Offsets:
             for record in records
             if (record.partition, record.offset) in remembered
         ]
+
+
+def _next_offsets(records: Iterable[InputRecord]) -> dict[int, int]:
+    reached: dict[int, int] = {}
+    for record in records:
+        reached[record.partition] = max(record.offset + 1, reached.get(record.partition, 0))
+    return reached

@@ -22,7 +22,7 @@ class PostgresSink:
         """Write records, as `Sink` says.
 
         Raises:
-            SegwireError: the database holds something else than this topic.
+            SegwireError: the database holds something else than this topic, or less of it than was written.
         """
         try:
             return self._write(records)
@@ -34,6 +34,7 @@ class PostgresSink:
             found = self._offsets.sort(cursor, records)
             self._offsets.refuse(cursor, [refusal])
             self._offsets.advance(cursor, found.fresh)
+        self._offsets.committed(found.fresh)
         return [refusal]
 
     def _write(self, records: Sequence[InputRecord]) -> list[Refusal]:
@@ -44,4 +45,5 @@ class PostgresSink:
             refusals = self._table.write(cursor, found.fresh)
             self._offsets.refuse(cursor, refusals)
             self._offsets.advance(cursor, found.fresh)
+        self._offsets.committed(found.fresh)
         return [*found.refused_before, *refusals]

@@ -156,6 +156,16 @@ def test_offsets_of_another_topic_are_not_compared(tables: Tables) -> None:
         tables.sink(topic_id="two").write(records_of([put(2)]))
 
 
+def test_a_database_that_went_back_is_noticed_at_once_and_after_a_start(tables: Tables) -> None:
+    writer = tables.sink()
+    writer.write(records_of([put(1)], first=8))
+    tables.execute("UPDATE segwire_sink_offset SET next_offset = 5")
+    for behind in (writer, tables.sink(committed=9)):
+        with pytest.raises(SegwireError, match="up to offset 5, and Kafka was told that it is written up to 9"):
+            behind.write(records_of([put(2)], first=9))
+    tables.sink(committed=5).write(records_of([put(2)], first=9))
+
+
 def test_changes_are_added_once_and_the_views_count_them(tables: Tables) -> None:
     entered = change(version=1)
     left = exit_change(2, ENTERED_MS + DAY_MS, previous=Previous("ACTIVE", ENTERED_MS))

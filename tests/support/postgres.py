@@ -49,9 +49,11 @@ class Tables:
         self.dsn = dsn
         self._open: list[Database] = []
 
-    def sink(self, kind: MembershipTable | ChangeTable | None = None, topic_id: str = "one") -> PostgresSink:
+    def sink(
+        self, kind: MembershipTable | ChangeTable | None = None, topic_id: str = "one", committed: int = 0
+    ) -> PostgresSink:
         self._open.append(Database(lambda: self.dsn))
-        return PostgresSink(self._open[-1], Offsets("rows", topic_id), kind or MembershipTable())
+        return PostgresSink(self._open[-1], Offsets("rows", topic_id, {0: committed}), kind or MembershipTable())
 
     def query(self, sql: str) -> list[Any]:
         return query(self.dsn, sql)
