@@ -8,7 +8,7 @@ PIN := uv pip compile pyproject.toml --universal --python-version 3.11 --generat
 
 .DEFAULT_GOAL := help
 .PHONY: help setup fmt lint unit test integration e2e chaos soak spike bench-membership run check wheel pins clean
-.PHONY: prometheus alerts dashboards render
+.PHONY: prometheus alerts dashboards render sink-kills
 
 help:  ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -51,11 +51,15 @@ test: setup  ## Every test: most two by two, then whole pipelines, then those th
 	$(BIN)/pytest tests/e2e
 	$(BIN)/pytest -m quiet
 
-soak: setup  ## Ingest through long outages and many kills, about an hour
-	SOAK_OUTAGE_S=600 SOAK_KILLS=50 $(BIN)/pytest -s tests/integration/test_ingest_outage.py
+soak: setup  ## Ingest through long outages, many kills and 100 000 requests over rotations of keys, about an hour
+	SOAK_OUTAGE_S=600 SOAK_KILLS=50 ROTATION_REQUESTS=100000 $(BIN)/pytest -s \
+		tests/integration/test_ingest_outage.py tests/integration/test_ingest_rotation.py
 
 spike: setup  ## Ingest while ten senders start a batch of 20 000 messages each at once, a minute or two
 	SPIKE_MESSAGES=20000 SPIKE_CONNECTIONS=100 $(BIN)/pytest -s tests/integration/test_ingest_spike.py
+
+sink-kills: setup  ## Kill the PostgreSQL sink 20 times under traffic, some minutes
+	SINK_KILLS=20 $(BIN)/pytest -s --timeout 1500 tests/integration/test_sink_postgres.py
 
 bench-membership: setup  ## The membership processor beside Kafka Streams and Quix Streams (needs Maven and a JDK)
 	$(BIN)/python benchmarks/membership.py
