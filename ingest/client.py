@@ -70,7 +70,11 @@ class KafkaClient:
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._poll,), name="acknowledgements", daemon=True
         )
-        self._thread.start()
+        import os
+        self._tick_s = float(os.environ.get("TICK","0"))/1000
+        self._ticking = False
+        self._out = 0
+        if not self._tick_s: self._thread.start()
 
     def send(self, record: Record, token: object) -> AckState:
         """Hand a record over; unless it is PENDING then, there comes no outcome."""
@@ -85,7 +89,23 @@ class KafkaClient:
             return AckState.QUEUE_FULL
         except KafkaException as error:
             return state_of(error.args[0])
+        if self._tick_s:
+            self._out += 1
+            if not self._ticking:
+                self._ticking = True
+                self._loop.call_later(self._tick_s, self._tick)
         return AckState.PENDING
+
+    def _tick(self):
+        self._producer.poll(0)
+        if self._outcomes:
+            outcomes, self._outcomes = self._outcomes, []
+            self._out -= len(outcomes)
+            self._tell(outcomes, [])
+        if self._out:
+            self._loop.call_later(self._tick_s, self._tick)
+        else:
+            self._ticking = False
 
     def topics(self, timeout_s: float) -> set[str] | None:
         """Return the names of the cluster's topics, None where no broker answers. Blocks; for any thread."""
@@ -107,7 +127,7 @@ class KafkaClient:
     def stop(self) -> None:
         """Serve no callbacks any more. Blocks for a moment."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread.is_alive(): self._thread.join()
 
     def _use(self, producer: Producer) -> None:
         self._producer = producer
@@ -115,25 +135,36 @@ class KafkaClient:
 
     def _poll(self) -> None:
         while not self._stopping.is_set():
-            self._producer.poll(_POLL_S)
+            self._serve(lambda: self._producer.poll(_POLL_S))
+            self._hand_over()
             if self._is_fatal:
                 self._replace()
-            # One wake-up of the event loop for all that came together.
-            if self._outcomes or self._reasons:
-                outcomes, self._outcomes = self._outcomes, []
-                reasons, self._reasons = self._reasons, []
-                self._loop.call_soon_threadsafe(self._tell, outcomes, reasons, context=self._context)
+                self._hand_over()
+                self._stopping.wait(_REPLACE_S)
+
+    def _hand_over(self) -> None:
+        """Wake the event loop once for all that came together."""
+        if self._outcomes or self._reasons:
+            outcomes, self._outcomes = self._outcomes, []
+            reasons, self._reasons = self._reasons, []
+            self._loop.call_soon_threadsafe(self._tell, outcomes, reasons, context=self._context)
 
     def _replace(self) -> None:
         """Begin again with a new producer: the old one takes nothing any more, what it has comes back as errors."""
-        self._is_fatal = False
         old = self._producer
         self._use(self._make_producer(self._on_error))
         INGEST_PRODUCERS_REPLACED.inc()
         _log.warning("kafka_client_replaced")
         old.purge()
-        old.flush(_REPLACE_S)
-        self._stopping.wait(_REPLACE_S)
+        self._serve(lambda: old.flush(_REPLACE_S))
+        self._is_fatal = False
+
+    def _serve(self, callbacks: Callable[[], object]) -> None:
+        """Serve callbacks; an error that the client cannot go on after comes out of them as an exception instead."""
+        try:
+            callbacks()
+        except KafkaException as error:
+            self._on_error(error.args[0])
 
     def _tell(self, outcomes: list[Outcome], reasons: list[str]) -> None:
         if outcomes:

@@ -174,37 +174,6 @@ def test_malformed_bytes_of_an_authentic_sender_are_set_aside(ingest: IngestProc
     assert stored(topics, "dead-letters") == [b"{"]
 
 
-def test_a_mounted_key_is_rotated_under_traffic_without_a_false_refusal(ingest: IngestProcess, mount: Mount) -> None:
-    """The receiver learns each key before the sender uses it and forgets it after the sender has stopped."""
-    answers: dict[int, int] = {}
-    connection = ingest.connect()
-
-    def send(key: str, count: int) -> None:
-        for number in range(count):
-            payload = GOOD[:-1] + b', "n": %d}' % number
-            reply = exchange(connection, payload, {**JSON, **signature(key, payload)}, "/v1/aam/signed")
-            answers[reply.status] = answers.get(reply.status, 0) + 1
-
-    sending, keys = OLD, [OLD, NEW]
-    for number in range(4):
-        send(sending, 400)
-        keys = [keys[1], f"key-{number}"]
-        before = reloads(ingest)
-        sending = keys[0]
-        send(sending, 400)
-        mount.publish(current=keys[1], previous=keys[0], client=CLIENT_SECRET)
-        deadline_s = time.monotonic() + LIMIT_S
-        while reloads(ingest) < before + 2:
-            assert time.monotonic() < deadline_s
-            send(sending, 50)
-        send(sending, 400)
-    connection.close()
-    assert list(answers) == [200]
-    assert answers[200] > 4800
-    assert problem(post(ingest, "signed", signature(OLD))) == (401, "bad-signature")
-    assert post(ingest, "signed", signature(keys[1])).status == 200
-
-
 def test_a_key_ends_on_time(sources: Sources, start: Start) -> None:
     ends_at_s = int(time.time()) + 10
     not_after = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends_at_s))

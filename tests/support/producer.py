@@ -55,7 +55,11 @@ class FakeProducer:
         self._something.set()
 
     def fail_for_good(self) -> None:
-        self.report(lambda: self.on_error(KafkaError(KafkaError._FATAL, "fenced", fatal=True)))
+        def fail() -> None:
+            raise KafkaException(KafkaError(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, "out of order", fatal=True))
+
+        # As the library does: such an error is no callback.
+        self.report(fail)
 
     def poll(self, timeout_s: float) -> int:
         self._something.wait(timeout_s)
