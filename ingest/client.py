@@ -70,11 +70,7 @@ class KafkaClient:
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._poll,), name="acknowledgements", daemon=True
         )
-        import os
-        self._tick_s = float(os.environ.get("TICK","0"))/1000
-        self._ticking = False
-        self._out = 0
-        if not self._tick_s: self._thread.start()
+        self._thread.start()
 
     def send(self, record: Record, token: object) -> AckState:
         """Hand a record over; unless it is PENDING then, there comes no outcome."""
@@ -89,23 +85,7 @@ class KafkaClient:
             return AckState.QUEUE_FULL
         except KafkaException as error:
             return state_of(error.args[0])
-        if self._tick_s:
-            self._out += 1
-            if not self._ticking:
-                self._ticking = True
-                self._loop.call_later(self._tick_s, self._tick)
         return AckState.PENDING
-
-    def _tick(self):
-        self._producer.poll(0)
-        if self._outcomes:
-            outcomes, self._outcomes = self._outcomes, []
-            self._out -= len(outcomes)
-            self._tell(outcomes, [])
-        if self._out:
-            self._loop.call_later(self._tick_s, self._tick)
-        else:
-            self._ticking = False
 
     def topics(self, timeout_s: float) -> set[str] | None:
         """Return the names of the cluster's topics, None where no broker answers. Blocks; for any thread."""
@@ -127,7 +107,7 @@ class KafkaClient:
     def stop(self) -> None:
         """Serve no callbacks any more. Blocks for a moment."""
         self._stopping.set()
-        if self._thread.is_alive(): self._thread.join()
+        self._thread.join()
 
     def _use(self, producer: Producer) -> None:
         self._producer = producer
