@@ -1,4 +1,4 @@
-"""What a sink is asked to deliver again: the headers of the private topic `sink-requests`. Source: ADR 9."""
+"""What a sink is asked to deliver again: the headers of the private topic `sink-requests`. Source: ADR 10."""
 
 from typing import Literal
 

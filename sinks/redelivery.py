@@ -1,4 +1,4 @@
-"""Delivers again, on request, what a sink set aside: its dead letters that are redriven. Source: ADR 9."""
+"""Delivers again, on request, what a sink set aside: its dead letters that are redriven. Source: ADR 10."""
 
 from collections.abc import Collection, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Asks a running sink for a backfill, and watches how far it is. Source: ADR 9."""
+"""Asks a running sink for a backfill, and watches how far it is. Source: ADR 10."""
 
 import uuid
 from collections.abc import Collection, Iterator

@@ -1,6 +1,6 @@
 """Reads `segment-membership` from its beginning for a sink that takes rows of any age, and goes on where it was killed.
 
-How far it is lies in a consumer group of its own, beside the sink's. Source: ADR 9.
+How far it is lies in a consumer group of its own, beside the sink's. Source: ADR 10.
 """
 
 import hashlib

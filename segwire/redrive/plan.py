@@ -1,4 +1,4 @@
-"""Which dead letters are redriven, which are left, and why. Pure. Source: ADR 9."""
+"""Which dead letters are redriven, which are left, and why. Pure. Source: ADR 10."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What a dead letter is sent again as. Pure. Source: ADR 9."""
+"""What a dead letter is sent again as. Pure. Source: ADR 10."""
 
 from confluent_kafka import Message
 

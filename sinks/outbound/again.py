@@ -1,7 +1,7 @@
 """Delivers again what a destination is asked for: dead letters that are redriven, and backfills.
 
 What is sent is what the user's state is by then, in the same thread and transaction as live changes: so no older state
-ever goes out after a newer one. How far requests were taken is kept in the same changelog as the users. Source: ADR 9.
+ever goes out after a newer one. How far requests were taken is kept in the same changelog as the users. Source: ADR 10.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

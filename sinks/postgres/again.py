@@ -1,7 +1,7 @@
 """Writes old records to the database again, beside the live sink: redriven letters, and backfills.
 
 A row is guarded by its version. What has none is a tombstone: a membership that was deleted must not come back by a row
-from before. So the database's own position is locked, and the log up to it tells what is over. Source: ADR 9.
+from before. So the database's own position is locked, and the log up to it tells what is over. Source: ADR 10.
 """
 
 from collections.abc import Sequence
