@@ -4,7 +4,7 @@ import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -19,7 +19,8 @@ from processors.rules.story import Story
 from runtime import metrics
 from runtime.dead_letters import dead_letter
 from runtime.processor import InputRecord, OutputRecord
-from runtime.state.store import Timer, data_key, split_data_key
+from runtime.state.keys import data_key, split_data_key
+from runtime.state.store import Timer
 from runtime.state.table import Codec, StateTable, Summary
 from schemas import headers
 from schemas.avro_codec import encode_key
@@ -29,10 +30,10 @@ from schemas.membership import SegmentMembershipKey
 from schemas.privacy import IdentityRecord, PrivacyRequest, encode_identity, identity_key
 from schemas.topics import TopicNames
 
-STAGE = "membership"
-_TIMERS_PER_TURN = 2_000
+STAGE: Final = "membership"
+_TIMERS_PER_TURN: Final = 2_000
 # What is decoded and what follows from it stay in the processor's cache.
-_RECORDS_AT_A_TIME = 200
+_RECORDS_AT_A_TIME: Final = 200
 
 
 def _time_of(event: SegmentEvent | PrivacyRequest) -> int:
@@ -88,6 +89,7 @@ class Membership:
         events = [(record, self._event(record, outputs)) for record in records]
         known = [(record, event) for record, event in events if event is not None]
         keys = [data_key(record.partition, event.aam_uuid.encode()) for record, event in known]
+        self._table.fold()
         self._table.load(keys)
         for key, (record, event) in zip(keys, known, strict=True):
             user = self._table[key]
@@ -110,7 +112,7 @@ class Membership:
         """Let happen what is due; a budget keeps one turn short, the rest follows in the next."""
         due = list(islice(self._due(now_ms, partitions), _TIMERS_PER_TURN))
         metrics.TIMERS_DUE.labels(processor=STAGE).set(len(due))
-        self._table.load(timer.key for timer in due)
+        self._table.load([timer.key for timer in due])
         outputs: list[OutputRecord] = []
         for timer in due:
             self._table.fired(timer)
@@ -178,7 +180,8 @@ class Membership:
             if isinstance(told, SegmentMembershipKey):
                 outputs.append(OutputRecord(names.segment_membership, partition, encode_key(told), None))
                 continue
-            key, body = records.body(told)
+            key = records.key(told)
+            body = records.body(key, told)
             turn = told.turn
             if turn is not None:
                 value = records.change(body, turn)

@@ -1,12 +1,14 @@
 """What a processor is: records in, records out. It never sees Kafka, the clock or the transaction that it runs in."""
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 RecordHeaders = list[tuple[str, bytes]]
 
 
-class InputRecord(NamedTuple):
+class InputRecord(msgspec.Struct, frozen=True, gc=False):
     """A record to process; `timestamp_ms` is the record's own, epoch ms."""
 
     partition: int
@@ -17,7 +19,7 @@ class InputRecord(NamedTuple):
     timestamp_ms: int
 
 
-class OutputRecord(NamedTuple):
+class OutputRecord(msgspec.Struct, frozen=True, gc=False):
     """A record to publish. `partition` -1: by the key's murmur2 hash. A `value` of None is a tombstone."""
 
     topic: str

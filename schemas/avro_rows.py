@@ -1,27 +1,26 @@
 """Encode the rows and changes of one user with the constant parts encoded once.
 
-The bytes are those of `schemas.avro_codec`. It stands on the order of the fields: a row begins with its key, and a
-change begins with its row.
+The bytes are those of `schemas.avro_codec`; a property test holds both equal. It stands on the order of the fields: a
+row begins with its key, and a change begins with its row. Written out by hand and compiled with the rest of the hot
+path, as most of a membership's cost is here.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from typing import Final
 
 from schemas.avro_codec import CHANGE_SCHEMA_ID, MEMBERSHIP_SCHEMA_ID, frame_prefix
-from schemas.avro_compile import compile_fields
-from schemas.avro_schema import load_schema
+from schemas.avro_schema import enum_symbols, load_schema
 from schemas.avro_varint import encode_long
 from schemas.event import Origin, Partner, Status
 from schemas.membership import Cause, ChangeKind, Previous
 
-_ROW = load_schema("SegmentMembership")
-_USER = compile_fields(_ROW, ["client_id", "destination_id", "aam_uuid"])
-# Segments are few, and come again and again.
-_SEGMENT = lru_cache(maxsize=16_384)(compile_fields(_ROW, ["segment_id"]))
-_STATE = compile_fields(_ROW, ["status", "since", "verified_at", "expires_at", "cause"])
-_LISTS = compile_fields(_ROW, ["partners", "regions"])
-_TURN = compile_fields(load_schema("SegmentMembershipChange"), ["change", "previous"])
-_SOURCE = compile_fields(load_schema("SegmentMembershipChange"), ["changed_at", "origin"])
+_CHANGE_SCHEMA = load_schema("SegmentMembershipChange")
+_STATUS: Final[dict[str, bytes]] = enum_symbols(_CHANGE_SCHEMA, "status")
+_CAUSE: Final[dict[str, bytes]] = enum_symbols(_CHANGE_SCHEMA, "cause")
+_CHANGE: Final[dict[str, bytes]] = enum_symbols(_CHANGE_SCHEMA, "change")
+_NULL: Final = b"\0"
+_PRESENT: Final = b"\2"
+_END: Final = b"\0"
 
 
 class MembershipEncoder:
@@ -40,15 +39,16 @@ class MembershipEncoder:
 
     def user_prefix(self, client_id: str, destination_id: str, aam_uuid: str) -> bytes:
         """Encode what every key of a user and destination begins with."""
-        return _USER(client_id, destination_id, aam_uuid)
+        return _text(client_id) + _text(destination_id) + _text(aam_uuid)
 
     def user_lists(self, partners: Sequence[Partner], regions: Sequence[int]) -> bytes:
         """Encode a user's partner IDs and regions."""
-        return _LISTS(partners, regions)
+        of_partners = [_nullable(partner.dpid) + _text(partner.uuid) for partner in partners]
+        return _array(of_partners) + _array([encode_long(region) for region in regions])
 
     def key(self, prefix: bytes, segment_id: str) -> bytes:
         """Return the key of `segment-membership`; `prefix` is of `user_prefix`."""
-        return prefix + _SEGMENT(segment_id)
+        return prefix + _text(segment_id)
 
     def body(
         self,
@@ -62,7 +62,10 @@ class MembershipEncoder:
         version: int,
     ) -> bytes:
         """Encode a row without its frame; `key` is of `key`, `lists` of `user_lists`, times are epoch ms."""
-        return key + _STATE(status, since, verified_at, expires_at, cause) + lists + encode_long(version)
+        verified = encode_long(verified_at)
+        entered = verified if since == verified_at else encode_long(since)
+        expires = _nullable(expires_at)
+        return b"".join((key, _STATUS[status], entered, verified, expires, _CAUSE[cause], lists, encode_long(version)))
 
     def row(self, body: bytes) -> bytes:
         """Return the value of `segment-membership`."""
@@ -70,8 +73,28 @@ class MembershipEncoder:
 
     def source(self, changed_at: int, origin: Origin) -> bytes:
         """Encode when something changed, and by which record: mostly the same for all that a message changed."""
-        return _SOURCE(changed_at, origin)
+        record = _text(origin.topic) + encode_long(origin.partition) + encode_long(origin.offset)
+        return encode_long(changed_at) + record + encode_long(origin.index)
 
     def change(self, body: bytes, change: ChangeKind, previous: Previous | None, source: bytes) -> bytes:
         """Return the value of `segment-membership-changes` for a change to the row `body`; `source` is of `source`."""
-        return self._change_frame + body + _TURN(change, previous) + source
+        before = _NULL
+        if previous is not None:
+            before = _PRESENT + _STATUS[previous.status] + encode_long(previous.since)
+        return b"".join((self._change_frame, body, _CHANGE[change], before, source))
+
+
+def _text(text: str) -> bytes:
+    raw = text.encode()
+    return encode_long(len(raw)) + raw
+
+
+def _nullable(value: int | None) -> bytes:
+    return _NULL if value is None else _PRESENT + encode_long(value)
+
+
+def _array(items: list[bytes]) -> bytes:
+    """Encode an array as one block, or as none where it is empty."""
+    if not items:
+        return _END
+    return encode_long(len(items)) + b"".join(items) + _END

@@ -32,3 +32,9 @@ def without_logical_types(schema: Any) -> Any:
     if isinstance(schema, dict):
         return {name: without_logical_types(value) for name, value in schema.items() if name != "logicalType"}
     return schema
+
+
+def enum_symbols(schema: dict[str, Any], field: str) -> dict[str, bytes]:
+    """Return how each symbol of a record's enum field is encoded; there are fewer than 64."""
+    enum: Any = next(each["type"] for each in schema["fields"] if each["name"] == field)
+    return {symbol: bytes((index << 1,)) for index, symbol in enumerate(enum["symbols"])}

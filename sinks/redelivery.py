@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+import msgspec
+
 from runtime.processor import InputRecord, OutputRecord, Processor
 from schemas.headers import header_text
 from schemas.requests import REDRIVE, is_request
@@ -55,4 +57,4 @@ def original_record(record: InputRecord) -> InputRecord:
     """Return the record that a request holds, at the place that it had."""
     partition, offset = (header_text(record.headers, name) or "" for name in ("partition", "offset"))
     where = int(partition) if partition.isdecimal() else record.partition
-    return record._replace(partition=where, offset=int(offset) if offset.isdecimal() else 0)
+    return msgspec.structs.replace(record, partition=where, offset=int(offset) if offset.isdecimal() else 0)

@@ -1,28 +1,41 @@
 """When a membership and a user end. Pure. Source: spec §3, *What Status 0 means*."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
-DAY_MS = 86_400_000
+DAY_MS: Final = 86_400_000
 
 
-class TimeLimits(msgspec.Struct, frozen=True, kw_only=True):
+class TimeLimits:
     """The configured limits: days to live per segment (0: for ever), and of an unseen user; what follows a removal.
 
     `tombstone_after_days`: from a removal to the tombstones of the user's rows. `marker_days`: how long it is
     remembered that the user was removed; messages from before the removal must not arrive later than that.
     """
 
-    default_ttl_days: int = 120
-    ttl_days: Mapping[str, int] = {}
-    inactivity_days: int = 120
-    tombstone_after_days: int = 7
-    marker_days: int = 30
+    __slots__ = ("default_ttl_days", "inactivity_days", "marker_days", "tombstone_after_days", "ttl_days")
+
+    def __init__(
+        self, *, default_ttl_days: int = 120, ttl_days: Mapping[str, int] | None = None, inactivity_days: int = 120,
+        tombstone_after_days: int = 7, marker_days: int = 30,
+    ) -> None:  # fmt: skip
+        """Live by these limits."""
+        self.default_ttl_days = default_ttl_days
+        self.ttl_days: dict[str, int] = dict(ttl_days or {})
+        self.inactivity_days = inactivity_days
+        self.tombstone_after_days = tombstone_after_days
+        self.marker_days = marker_days
 
     def fingerprint(self) -> str:
         """Return a text that differs where any limit differs."""
-        return msgspec.json.encode(self, order="sorted").decode()
+        limits = {
+            "default_ttl_days": self.default_ttl_days, "ttl_days": self.ttl_days,
+            "inactivity_days": self.inactivity_days, "tombstone_after_days": self.tombstone_after_days,
+            "marker_days": self.marker_days,
+        }  # fmt: skip
+        return msgspec.json.encode(limits, order="sorted").decode()
 
     def expires_at(self, segment_id: str, verified_at: int) -> int | None:
         """Return when a qualification verified at `verified_at` ends (epoch ms), None for never.

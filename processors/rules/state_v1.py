@@ -57,9 +57,10 @@ _decode = msgspec.msgpack.Decoder(UserState1).decode
 def decode_v1(value: bytes) -> UserState:
     """Decode a state stored in version 1."""
     old = _decode(memoryview(value)[1:])
-    return UserState(
-        offset=old.offset, version=old.version, seen_day=old.seen_day, due_at=old.due_at, removed_at=old.removed_at,
-        active=old.active, rules=old.rules, destinations=[each.upgraded() for each in old.destinations],
-        partners=old.partners, regions=old.regions, topics=old.topics, origins=old.origins,
-        tombstones=old.tombstones, tombstone_at=old.tombstone_at,
+    state = UserState(
+        old.offset, old.version, old.seen_day, old.due_at, old.removed_at, old.active, old.rules
     )  # fmt: skip
+    state.destinations = [each.upgraded() for each in old.destinations]
+    state.partners, state.regions, state.topics, state.origins = old.partners, old.regions, old.topics, old.origins
+    state.tombstones, state.tombstone_at = old.tombstones, old.tombstone_at
+    return state

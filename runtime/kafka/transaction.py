@@ -92,7 +92,9 @@ class TransactionalProducer:
             FencedError: another process has the transactional ID.
         """
         deadline_s = 0.0
-        topic, partition, key, value, headers = record
+        topic, partition, key, value, headers = (
+            record.topic, record.partition, record.key, record.value, record.headers
+        )  # fmt: skip
         while True:
             try:
                 self._producer.produce(

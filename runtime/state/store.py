@@ -23,8 +23,11 @@ from rocksdict import (
 )
 
 from runtime.errors import SegwireError
+from runtime.state.keys import DATA, data_key, split_data_key
 
-_DATA, _TIMER, _CHECKPOINT = b"u", b"t", b"c"
+__all__ = ["Checkpoint", "StateStore", "Timer", "Writes", "data_key", "split_data_key"]
+
+_TIMER, _CHECKPOINT = b"t", b"c"
 _TIMER_KEY = struct.Struct(">HQ")
 _LAST_DUE = (1 << 64) - 1
 
@@ -50,16 +53,6 @@ class Timer(msgspec.Struct, frozen=True):
 
     due_ms: int
     key: bytes
-
-
-def data_key(partition: int, key: bytes) -> bytes:
-    """Return the store's key of an entry of a partition."""
-    return _DATA + partition.to_bytes(2, "big") + key
-
-
-def split_data_key(key: bytes) -> tuple[int, bytes]:
-    """Return partition and key of a store's key."""
-    return int.from_bytes(key[1:3], "big"), key[3:]
 
 
 class Writes:
@@ -133,7 +126,7 @@ class StateStore:
     def scan(self, partition: int, after: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         """Yield every entry of a partition, or those past the key `after`, as (store key, value), in order."""
         begin = data_key(partition, b"" if after is None else after + b"\0")
-        yield from self._range(begin, _DATA + (partition + 1).to_bytes(2, "big"))
+        yield from self._range(begin, DATA + (partition + 1).to_bytes(2, "big"))
 
     def due(self, partition: int, now_ms: int) -> Iterator[Timer]:
         """Yield the timers of a partition that are due by `now_ms`, earliest first."""
@@ -149,7 +142,7 @@ class StateStore:
         """
         following = (partition + 1).to_bytes(2, "big")
         self._db.delete(_CHECKPOINT + partition.to_bytes(2, "big"))
-        self._db.delete_range(data_key(partition, b""), _DATA + following)
+        self._db.delete_range(data_key(partition, b""), DATA + following)
         self._db.delete_range(_TIMER + partition.to_bytes(2, "big"), _TIMER + following)
 
     def bytes_on_disk(self) -> int:

@@ -2,16 +2,20 @@
 
 Invariant I1: the store never holds what the changelog has not committed. So changes stay in the overlay until the
 transaction with their changelog records is committed, and are dropped where it is aborted.
+
+What was changed may be encoded portion by portion (`fold`): a transaction's worth of decoded values takes much memory,
+and would no longer be in the CPU's cache when it is encoded.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from runtime.errors import SegwireError
-from runtime.state.store import StateStore, Timer, Writes, split_data_key
+from runtime.state.keys import split_data_key
+from runtime.state.store import StateStore, Timer, Writes
 
 V = TypeVar("V")
-NO_TIMER = 1 << 62
+NO_TIMER: Final = 1 << 62
 
 
 class Summary(NamedTuple):
@@ -63,6 +67,33 @@ class ChangelogRecord(NamedTuple):
     value: bytes | None
 
 
+class _Loaded(Generic[V]):
+    """A decoded value, and what the overlay or the store held of it."""
+
+    __slots__ = ("active", "changed", "due_ms", "stored", "value")
+
+    def __init__(self, value: V, stored: bool, due_ms: int, active: int) -> None:
+        self.value = value
+        self.stored = stored
+        self.due_ms = due_ms
+        self.active = active
+        self.changed = False
+
+
+class _Change:
+    """An entry of the overlay: what to store, None to delete it; and, as of the last commit, what is stored."""
+
+    __slots__ = ("active", "active_before", "due_before_ms", "due_ms", "raw", "stored_before")
+
+    def __init__(self, stored_before: bool, due_before_ms: int, active_before: int) -> None:
+        self.stored_before = stored_before
+        self.due_before_ms = due_before_ms
+        self.active_before = active_before
+        self.raw: bytes | None = None
+        self.due_ms = NO_TIMER
+        self.active = 0
+
+
 class StateTable(Generic[V]):
     """Values by store key (`data_key`)."""
 
@@ -71,71 +102,73 @@ class StateTable(Generic[V]):
         self.store = store
         self.codec = codec
         self.census: dict[int, Census] = {}
-        self._values: dict[bytes, V] = {}
-        self._active: dict[bytes, int] = {}
-        self._due: dict[bytes, int] = {}
-        self._dirty: dict[bytes, None] = {}
+        self._portion: dict[bytes, _Loaded[V]] = {}
+        self._overlay: dict[bytes, _Change] = {}
         self._fired: list[Timer] = []
-        self._encoded: list[tuple[bytes, bytes | None]] = []
+        self._touched = False
 
     def load(self, keys: Iterable[bytes]) -> None:
         """Have these values at hand: one read for all that are not yet."""
-        missing = [key for key in dict.fromkeys(keys) if key not in self._values]
+        portion, overlay = self._portion, self._overlay
+        decode, due_ms, new, active = self.codec.decode, self.codec.due_ms, self.codec.new, self.codec.active
+        missing: list[bytes] = []
+        for key in dict.fromkeys(keys):
+            if key in portion:
+                continue
+            change = overlay.get(key)
+            if change is None:
+                missing.append(key)
+            else:
+                value = new() if change.raw is None else decode(change.raw)
+                portion[key] = _Loaded(value, change.raw is not None, change.due_ms, change.active)
         if not missing:
             return
-        decode, due_ms, new, active = self.codec.decode, self.codec.due_ms, self.codec.new, self.codec.active
         for key, raw in zip(missing, self._read(missing), strict=True):
             if raw is None:
-                self._values[key], self._due[key] = new(), NO_TIMER
+                portion[key] = _Loaded(new(), False, NO_TIMER, 0)
             else:
-                value = self._values[key] = decode(raw)
-                self._due[key] = due_ms(value)
-                self._active[key] = active(value)
-
-    def _read(self, keys: list[bytes]) -> list[bytes | None]:
-        try:
-            return self.store.get_many(keys)
-        except Exception as error:
-            # Not the fault of the record for which it is read.
-            raise SegwireError(f"the local store of state cannot be read ({error}); see its disk") from error
+                value = decode(raw)
+                portion[key] = _Loaded(value, True, due_ms(value), active(value))
 
     def __getitem__(self, key: bytes) -> V:
         """Return a loaded value, to be changed in place."""
-        return self._values[key]
+        return self._portion[key].value
 
     def changed(self, key: bytes) -> None:
         """Say that a value was changed."""
-        self._dirty[key] = None
+        self._portion[key].changed = self._touched = True
+
+    def fold(self) -> None:
+        """Encode what was changed, and let go of everything loaded: what is wanted again has to be loaded again."""
+        self._encode()
+        self._portion.clear()
 
     def fired(self, timer: Timer) -> None:
         """Say that a timer is spent."""
         self._fired.append(timer)
+        self._touched = True
 
     def pending(self) -> bool:
         """Tell whether anything was changed, or any timer spent, since the last commit."""
-        return bool(self._dirty or self._fired)
+        return self._touched
 
-    def changelog(self) -> Iterator[ChangelogRecord]:
-        """Encode what was changed, each entry once, for the changelog; `commit` then stores the same bytes.
+    def changelog(self) -> Iterable[ChangelogRecord]:
+        """Return what was changed, each entry once, for the changelog; `commit` then stores the same bytes.
 
         A deleted entry's value is None: a tombstone.
         """
-        encode, blank, values = self.codec.encode, self.codec.blank, self._values
-        self._encoded = [(key, None if blank(values[key]) else encode(values[key])) for key in self._dirty]
-        for key, value in self._encoded:
-            yield ChangelogRecord(*split_data_key(key), value)
+        self._encode()
+        return [ChangelogRecord(*split_data_key(key), change.raw) for key, change in self._overlay.items()]
 
     def commit(self) -> Writes:
         """Return what to store now: what `changelog` gave, with its timers; counted in the census."""
         writes = Writes()
-        due_ms = self.codec.due_ms
         for timer in self._fired:
             writes.disarm(timer)
-        for key, raw in self._encoded:
-            writes.put(key, raw)
-            self._count(key, raw is not None)
-            was = self._due[key]
-            due = NO_TIMER if raw is None else due_ms(self._values[key])
+        for key, change in self._overlay.items():
+            writes.put(key, change.raw)
+            self._count(key, change)
+            was, due = change.due_before_ms, change.due_ms
             if was != due:
                 if was < NO_TIMER:
                     writes.disarm(Timer(was, key))
@@ -148,16 +181,38 @@ class StateTable(Generic[V]):
         held = list(self.census.values())
         return Census(sum(census.entries for census in held), sum(census.active for census in held))
 
-    def _count(self, key: bytes, kept: bool) -> None:
-        census = self.census.setdefault(split_data_key(key)[0], Census())
-        census.entries += kept - (key in self._active)
-        census.active += self.codec.active(self._values[key]) - self._active.get(key, 0)
-
     def drop(self) -> None:
         """Forget every change and everything read since the last commit."""
-        self._values.clear()
-        self._active.clear()
-        self._due.clear()
-        self._dirty.clear()
+        self._portion.clear()
+        self._overlay.clear()
         self._fired.clear()
-        self._encoded.clear()
+        self._touched = False
+
+    def _encode(self) -> None:
+        """Bring the overlay up to date."""
+        encode, due_ms, active, blank = self.codec.encode, self.codec.due_ms, self.codec.active, self.codec.blank
+        for key, loaded in self._portion.items():
+            if not loaded.changed:
+                continue
+            loaded.changed = False
+            change = self._overlay.get(key)
+            if change is None:
+                change = self._overlay[key] = _Change(loaded.stored, loaded.due_ms, loaded.active)
+            value = loaded.value
+            change.active = active(value)
+            if blank(value):
+                change.raw, change.due_ms = None, NO_TIMER
+            else:
+                change.raw, change.due_ms = encode(value), due_ms(value)
+
+    def _read(self, keys: list[bytes]) -> list[bytes | None]:
+        try:
+            return self.store.get_many(keys)
+        except Exception as error:
+            # Not the fault of the record for which it is read.
+            raise SegwireError(f"the local store of state cannot be read ({error}); see its disk") from error
+
+    def _count(self, key: bytes, change: _Change) -> None:
+        census = self.census.setdefault(split_data_key(key)[0], Census())
+        census.entries += (change.raw is not None) - change.stored_before
+        census.active += change.active - change.active_before

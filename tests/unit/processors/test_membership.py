@@ -67,6 +67,7 @@ class Host:
     def commit(self) -> list[ChangelogRecord]:
         """Store what was changed, as a commit does."""
         written = list(self.table.changelog())
+        self.table.load([data_key(record.partition, record.key) for record in written])
         for record in written:
             key = data_key(record.partition, record.key)
             self.store.entries[key] = record.value

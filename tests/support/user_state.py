@@ -1,0 +1,31 @@
+"""What is in a user's state, as plain values that can be compared."""
+
+from typing import Any
+
+from processors.rules.state import Destination, UserState
+
+Membership = tuple[str, int, bool, int, int]
+"""Segment, last verified, whether active, since, origin."""
+
+
+def destination(client_id: str, destination_id: str, *memberships: Membership) -> Destination:
+    """Return a destination with these memberships."""
+    built = Destination(client_id, destination_id)
+    for membership in memberships:
+        built.add(*membership)
+    return built
+
+
+def user_state(head: dict[str, int], **lists: Any) -> UserState:
+    """Return a state of these numbers and these lists."""
+    user = UserState(**head)
+    for name, value in lists.items():
+        setattr(user, name, value)
+    return user
+
+
+def parts(user: UserState) -> dict[str, Any]:
+    """Return everything that is in a state."""
+    plain: dict[str, Any] = {name: getattr(user, name) for name in UserState.__slots__ if name != "destinations"}
+    destinations = [{name: getattr(each, name) for name in Destination.__slots__} for each in user.destinations]
+    return {**plain, "destinations": destinations}
