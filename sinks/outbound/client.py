@@ -15,7 +15,7 @@ from sinks.outbound.verdict import Answer, asked_wait_s
 
 _T = TypeVar("_T")
 
-_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+_JSON = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "segwire"}
 _UNAUTHORIZED = 401
 # Of an answer that says nothing we need; what a partner sends beyond it is not read.
 _BODY_MAX_BYTES = 64 << 10

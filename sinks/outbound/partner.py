@@ -40,6 +40,8 @@ class Partner:
         self._resolver = resolver
         self._secrets = SecretFiles(clock)
         self._runner = asyncio.Runner()
+        # Made here, or the thread that watches the secrets might make it.
+        self._loop = self._runner.get_loop()
         cleanup.callback(self._runner.close)
         self._cleanup = cleanup
         signer, tokens = self._credentials(f"destinations.{name}.auth")
@@ -93,7 +95,7 @@ class Partner:
         self._cleanup.callback(watch.stop)
 
     def _soon(self, call: Any) -> object:
-        return self._runner.get_loop().call_soon_threadsafe(call)
+        return self._loop.call_soon_threadsafe(call)
 
 
 def _trust(setting: str, ca_file: str | None) -> ssl.SSLContext:
