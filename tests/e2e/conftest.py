@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stack import Segwire, Up, four_free_ports, running_up
+from tests.support.stack import Segwire, Up, five_free_ports, running_up
 from tests.support.wheel import build_wheel, install_wheel
 
 StartUp = Callable[..., Up]
@@ -38,7 +38,7 @@ def segwire(tmp_path_factory: pytest.TempPathFactory) -> Segwire:
 def shared_up(segwire: Segwire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """A pipeline with the built-in defaults."""
     data_dir = tmp_path_factory.mktemp("shared") / "data"
-    with running_up(segwire, data_dir, "--port", four_free_ports()) as up:
+    with running_up(segwire, data_dir, "--port", five_free_ports()) as up:
         yield up
 
 
@@ -48,6 +48,6 @@ def start_up(segwire: Segwire, tmp_path: Path) -> Iterator[StartUp]:
     with ExitStack() as ups:
 
         def start(*options: str) -> Up:
-            return ups.enter_context(running_up(segwire, tmp_path / "data", "--port", four_free_ports(), *options))
+            return ups.enter_context(running_up(segwire, tmp_path / "data", "--port", five_free_ports(), *options))
 
         yield start

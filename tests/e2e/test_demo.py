@@ -2,6 +2,7 @@
 
 from tests.e2e.conftest import StartUp
 from tests.support.kafka import wait_until
+from tests.support.postgres import query
 from tests.support.published_topics import Key, changes, rows
 from tests.support.stack import LIMIT_S
 
@@ -9,8 +10,8 @@ CLIENT, FIRST = "74323", "19393572368547369350319949416899715727"
 SECOND = "0578240750487542456854736923319946899715232"
 
 
-def test_demo_plays_the_samples_and_then_gentle_traffic(start_up: StartUp) -> None:
-    up = start_up("--demo")
+def test_demo_plays_the_samples_and_then_gentle_traffic_and_the_database_has_it(start_up: StartUp) -> None:
+    up = start_up("--demo", "--with", "postgres")
     active = {Key(CLIENT, "423", who, what) for who, what in ((FIRST, "14356"), (SECOND, "10329"), (SECOND, "23954"))}
 
     def are_in() -> bool:
@@ -28,6 +29,11 @@ def test_demo_plays_the_samples_and_then_gentle_traffic(start_up: StartUp) -> No
     ]
     assert mine[0]["since"] == 1_469_636_242_000
     wait_until(lambda: len(rows(up)) > len(rows(up, CLIENT)) + 20, "gentle traffic of other users", LIMIT_S)
+    (dsn,) = (line.split()[-1] for line in up.said.splitlines() if line.startswith("  PostgreSQL "))
+    members = f"SELECT aam_uuid, segment_id FROM segment_member WHERE client_id = '{CLIENT}'"
+    wanted = {(key.aam_uuid, key.segment_id) for key in active}
+    wait_until(lambda: set(query(dsn, members)) == wanted, "the samples' users are in the database", LIMIT_S)
+    assert up.urls["sink-postgres-management"]
     url = up.urls["ingest"]
     assert f"{url}/v1/aam/dev" in up.said
     assert "segwire explain" in up.said

@@ -246,14 +246,14 @@ def simulating(up: Up, *options: str) -> Iterator[Simulation]:
         simulation.end()
 
 
-def four_free_ports() -> str:
-    """Return the first of four free ports in a row, for a pipeline that keeps its ports when it starts again."""
-    for first in range(21_000 + os.getpid() % 1000 * 8, 32_000, 4):
+def five_free_ports() -> str:
+    """Return the first of five free ports in a row, for a pipeline that keeps its ports when it starts again."""
+    for first in range(21_000 + os.getpid() % 1000 * 8, 32_000, 5):
         with ExitStack() as sockets:
             try:
-                for port in range(first, first + 4):
+                for port in range(first, first + 5):
                     sockets.enter_context(socket.socket()).bind(("127.0.0.1", port))
             except OSError:
                 continue
             return str(first)
-    raise AssertionError("no four free ports in a row")
+    raise AssertionError("no five free ports in a row")

