@@ -12,6 +12,7 @@ from confluent_kafka import Producer
 from starlette.types import ASGIApp
 
 from ingest.authentication.assembly import Authentication, assemble
+from ingest.direct import DirectRoute
 from ingest.hot_path import PREFIX, HotPath, Source
 from ingest.lifecycle import GracefulStop
 from ingest.proxies import believing
@@ -132,7 +133,7 @@ async def _serve(
 
     watch = SecretWatch(authentication.secrets)
     watch.start(asyncio.get_running_loop().call_soon_threadsafe)
-    app = _build(settings, authentication, stores.publisher)
+    app, route = _build(settings, authentication, stores.publisher)
     graceful = GracefulStop(stop, settings.ingest.drain_grace_ms / 1000, clock, on_draining)
     server = Server(
         app,
@@ -142,6 +143,7 @@ async def _serve(
         readiness.draining,
         limits=connection_limits(settings.ingest.limits),
         certificates=certificates,
+        route=route if settings.ingest.hot_route == "direct" else None,
     )
     try:
         await stores.start()
@@ -152,16 +154,21 @@ async def _serve(
         _log.info("ingest_stopped", unacknowledged_records=await stores.close())
 
 
-def _build(settings: Settings, authentication: Authentication, publisher: DurablePublisher) -> ASGIApp:
+def _build(
+    settings: Settings, authentication: Authentication, publisher: DurablePublisher
+) -> tuple[ASGIApp, DirectRoute]:
+    clock = SystemClock()
     ids = RequestIds()
     configured = settings.effective_sources()
     sources = {
         name: Source(name, source.max_body_bytes, authentication.authenticators[name])
         for name, source in configured.items()
     }
-    hot_path = HotPath(sources, publisher, TopicNames(settings.kafka.topic_prefix), SystemClock(), ids)
+    hot_path = HotPath(sources, publisher, TopicNames(settings.kafka.topic_prefix), clock, ids)
     api = build_api(configured.values(), authentication.token_endpoint)
-    return believing(Dispatcher(PREFIX, hot_path, NamedAnswers(api, ids), ids), settings.ingest.trusted_proxies)
+    dispatcher = Dispatcher(PREFIX, hot_path, NamedAnswers(api, ids), ids)
+    route = DirectRoute(hot_path, publisher, clock, ids)
+    return believing(dispatcher, settings.ingest.trusted_proxies), route
 
 
 def _producer_config(settings: Settings) -> Config:
@@ -169,6 +176,9 @@ def _producer_config(settings: Settings) -> Config:
     return {
         "message.max.bytes": max(1_000_000, largest_bytes + _RECORD_OVERHEAD_BYTES),
         "queue.buffering.max.kbytes": _QUEUE_KBYTES_MAX,
+        # Each batch to another partition: of one partition it sends the next only when the last is acknowledged, and
+        # while it waits for that it asks the clock without end.
+        "sticky.partitioning.linger.ms": max(1, round(settings.ingest.linger_ms)),
         **producer_config(settings.kafka, linger_ms=settings.ingest.linger_ms),
         # What it would print comes to the error callback too.
         "log_level": settings.kafka.properties.get("log_level", 0),

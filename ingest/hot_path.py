@@ -19,6 +19,7 @@ from ingest.problems import (
     TOO_LARGE,
     UNKNOWN_SOURCE,
     UNSUPPORTED_MEDIA_TYPE,
+    HeaderList,
     Problem,
     Refusal,
     response,
@@ -48,7 +49,10 @@ STAGE = "ingest"
 # After a 413 so much more is read and thrown away: a sender that is still writing would else be reset, unanswered.
 _DISCARDED_BYTES_MAX = 8 << 20
 _DISCARD_S = 2.0
-_OK_BODY = {"type": "http.response.body", "body": b"{}"}
+
+REQUEST_ID = b"x-request-id"
+OK_BODY = b"{}"
+OK_HEADERS: HeaderList = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(OK_BODY))]
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -59,6 +63,17 @@ class Source(msgspec.Struct, frozen=True):
     authenticator: Authenticator
 
 
+class Concluded(msgspec.Struct, frozen=True):
+    """What became of a message that did not come through this application: all that is left is to say so."""
+
+    request_id: str
+    verdict: Verdict
+
+
+CONCLUDED = "concluded"
+"""Under which name the state of a request's scope has it."""
+
+
 class HotPath:
     """An ASGI application for every path below `/v1/aam/`."""
 
@@ -66,13 +81,14 @@ class HotPath:
         self, sources: Mapping[str, Source], publisher: Publisher, topics: TopicNames, clock: Clock, ids: RequestIds
     ) -> None:
         """Serve `sources`; what they send goes to the topics' `aam_posts`."""
-        self._sources = sources
+        self.sources = sources
         self._publisher = publisher
         self._topics = topics
         self._clock = clock
         self._ids = ids
         self._refusals = RefusalLog(clock)
-        self._encoded = {name: name.encode() for name in sources}
+        # Whatever is the same for all messages of a source is made once.
+        self._from = {name: (record_headers.SOURCE, name.encode()) for name in sources}
         # Looked up once: finding a labelled child costs more than counting.
         self._accepted = {name: INGEST_ANSWERS.labels(name, "200", "") for name in sources}
         self._accepted_bytes = {name: INGEST_BODY_BYTES.labels(name) for name in sources}
@@ -80,21 +96,23 @@ class HotPath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         headers: Head = dict(scope["headers"])
-        request_id = self._ids.of(headers)
+        concluded: Concluded | None = scope["state"].get(CONCLUDED)
+        request_id = self._ids.of(headers) if concluded is None else concluded.request_id
         name = scope["path"][len(PREFIX) :]
-        source = self._sources.get(name)
+        source = self.sources.get(name)
         body: bytes | None = None
         try:
             if source is None:
                 raise _unknown_source(name)
+            if concluded is not None:
+                raise _not_stored(concluded.verdict)
             check_head(scope["method"], headers, source.max_body_bytes)
             body = await read_body(receive, source.max_body_bytes)
             started_s = self._clock.monotonic_s()
             try:
-                source.authenticator.check(headers, body)
                 await self._store(source, headers, body, request_id)
             finally:
-                INGEST_ANSWER_SECONDS.observe(self._clock.monotonic_s() - started_s)
+                self.took(started_s)
         except Refusal as refusal:
             INGEST_ANSWERS.labels(
                 "unknown" if source is None else source.name, str(refusal.problem.status), refusal.problem.name
@@ -107,20 +125,31 @@ class HotPath:
         except ClientDisconnected:
             INGEST_DISCONNECTS.inc()
         else:
-            self._accepted[name].inc()
-            self._accepted_bytes[name].inc(len(body))
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": 200,
-                    "headers": [
-                        (b"content-type", b"application/json"),
-                        (b"content-length", b"2"),
-                        (b"x-request-id", request_id.encode()),
-                    ],
-                }
-            )
-            await send(_OK_BODY)
+            self.accepted(source, 1, len(body))
+            headers_of_answer = [*OK_HEADERS, (REQUEST_ID, request_id.encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": headers_of_answer})
+            await send({"type": "http.response.body", "body": OK_BODY})
+
+    def record(self, source: Source, headers: Head, body: bytes, request_id: str) -> Record:
+        """Return what is stored of an authentic message.
+
+        Raises:
+            Refusal: it is not authentic, or not encoded in a way that is accepted.
+            MalformedPost, BadEncoding: it is authentic, but no message.
+        """
+        source.authenticator.check(headers, body)
+        encoding = headers.get(b"content-encoding")
+        check_post(body if encoding is None else _inflate(body, encoding, source.max_body_bytes))
+        return Record(self._topics.aam_posts, body, self._headers(source, headers, request_id))
+
+    def accepted(self, source: Source, messages: int, size_bytes: int) -> None:
+        """Count messages that are durable."""
+        self._accepted[source.name].inc(messages)
+        self._accepted_bytes[source.name].inc(size_bytes)
+
+    def took(self, started_s: float) -> None:
+        """Count the time from a whole body to its answer."""
+        INGEST_ANSWER_SECONDS.observe(self._clock.monotonic_s() - started_s)
 
     async def _store(self, source: Source, headers: Head, body: bytes, request_id: str) -> None:
         """Return when the message is durable.
@@ -128,9 +157,8 @@ class HotPath:
         Raises:
             Refusal: it is no message (it is in the dead letters then), or no store has it.
         """
-        encoding = headers.get(b"content-encoding")
         try:
-            check_post(body if encoding is None else _inflate(body, encoding, source.max_body_bytes))
+            record = self.record(source, headers, body, request_id)
         except MalformedPost as error:
             where_and_why = {"where": error.where, "reason": error.reason}
             await self._set_aside(MALFORMED_MESSAGE, str(error), source, headers, body, request_id)
@@ -138,7 +166,6 @@ class HotPath:
         except BadEncoding as error:
             await self._set_aside(BAD_ENCODING, str(error), source, headers, body, request_id)
             raise Refusal(BAD_ENCODING, f"{error}. {BAD_ENCODING.remedy}") from None
-        record = Record(self._topics.aam_posts, body, self._headers(source, headers, request_id))
         verdict = await self._publisher.publish(record)
         if verdict is not Verdict.DURABLE:
             raise _not_stored(verdict)
@@ -160,7 +187,7 @@ class HotPath:
 
     def _headers(self, source: Source, headers: Head, request_id: str) -> Headers:
         described: Headers = [
-            (record_headers.SOURCE, self._encoded[source.name]),
+            self._from[source.name],
             (record_headers.RECEIVED_AT_MS, b"%d" % self._clock.now_ms()),
             (record_headers.REQUEST_ID, request_id.encode()),
             (record_headers.CONTENT_TYPE, headers[b"content-type"]),

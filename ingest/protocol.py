@@ -9,6 +9,7 @@ from collections.abc import Sized
 from typing import Any, cast
 
 import httptools
+from starlette.types import Scope
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -112,20 +113,24 @@ class Protocol(HttpToolsProtocol):
         super().resume_writing()
 
     def on_message_begin(self) -> None:
-        """Start a request."""
+        """Start a request; what the application is told of it is put together when its head is here."""
         self.waiting, self.since_s = _HEAD, self._others.now_s
         self._begun = self._in_head = True
         self._head_bytes = self._unfinished_bytes = self._hosts = self._chunked = 0
-        super().on_message_begin()
+        self.url, self.expect_100_continue, self.headers = b"", False, []
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
-        self._count_head(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes > self._max_head_bytes:
+            raise _RefusedError(HEAD_TOO_LARGE, self._above())
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; those behind the body are counted, and left out."""
-        self._count_head(len(name) + len(value) + 4)
+        self._head_bytes = head_bytes = self._head_bytes + len(name) + len(value) + 4
+        if head_bytes > self._max_head_bytes:
+            raise _RefusedError(HEAD_TOO_LARGE, self._above())
         if self.waiting is _BODY:
             return
         name = name.lower()
@@ -141,11 +146,19 @@ class Protocol(HttpToolsProtocol):
             self._check_framing()
         if len(self.pipeline) >= _AHEAD_MAX:
             raise _RefusedError(BAD_REQUEST, f"There are {_AHEAD_MAX} requests ahead of this one")
-        super().on_headers_complete()
+        self.begin()
         self.waiting, self.since_s = _BODY, self._others.now_s
         self._in_head = False
         if self._closing:
             self.cycle.keep_alive = False
+
+    def begin(self) -> None:
+        """Have the application answer the request whose head is here, in its turn."""
+        url, expects, headers = self.url, self.expect_100_continue, self.headers
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body; the application hears of it when there is a lot, or all."""
@@ -175,7 +188,8 @@ class Protocol(HttpToolsProtocol):
         self.since_s = self._others.now_s
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         elif self.waiting is _ANSWER:
@@ -241,11 +255,6 @@ class Protocol(HttpToolsProtocol):
         lines += [name + b": " + value for name, value in self.headers if name not in {b"upgrade", b"http2-settings"}]
         return b"\r\n".join([*lines, b"", b""])
 
-    def _count_head(self, more_bytes: int) -> None:
-        self._head_bytes += more_bytes
-        if self._head_bytes > self._max_head_bytes:
-            raise _RefusedError(HEAD_TOO_LARGE, self._above())
-
     def _above(self) -> str:
         return f"The request line and the headers have more than {self._max_head_bytes} bytes"
 
@@ -295,8 +304,13 @@ class Protocol(HttpToolsProtocol):
         return cycle is None or cycle.response_complete
 
     def _last_cycle(self) -> RequestResponseCycle:
+        scope = {"type": "http", "method": "POST", "http_version": "1.1", "headers": []}
+        return self.new_cycle(scope, keep_alive=False)
+
+    def new_cycle(self, scope: Scope, *, keep_alive: bool) -> RequestResponseCycle:
+        """Return a cycle for a request whose body is here, or does not matter."""
         cycle = RequestResponseCycle(
-            scope=cast("Any", {"type": "http", "method": "POST", "http_version": "1.1", "headers": []}),
+            scope=cast("Any", scope),
             transport=self.transport,
             flow=self.flow,
             logger=self.logger,
@@ -305,10 +319,11 @@ class Protocol(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=False,
-            keep_alive=False,
+            keep_alive=keep_alive,
             on_response=self.on_response_complete,
         )
         cycle.more_body = False
+        cycle.message_event.set()
         return cycle
 
     def _end(self, answer: bytes) -> None:

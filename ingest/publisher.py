@@ -33,18 +33,31 @@ _log = structlog.get_logger()
 Verdicts = asyncio.Future[Verdict]
 
 
+class Waiter(Protocol):
+    """Who waits for a verdict: a future, or what is told at once."""
+
+    def done(self) -> bool:
+        """Tell whether a verdict is not wanted any more."""
+
+    def set_result(self, verdict: Verdict, /) -> None:
+        """Take the verdict; must not raise."""
+
+
 class Publisher(Protocol):
     """A way into a durable store."""
 
     def publish(self, record: Record) -> Awaitable[Verdict]:
         """Store a record; there is a verdict within the deadline, and never an exception."""
 
+    def submit(self, record: Record, waiter: Waiter) -> None:
+        """Store a record; `waiter` gets the verdict on the event loop, perhaps before this returns."""
+
 
 class Message(msgspec.Struct, gc=False, eq=False):
     """One record on its way; of a replayed one `home` is the spool that it came from."""
 
     record: Record
-    future: Verdicts
+    waiter: Waiter
     since_s: float
     ack: AckState = AckState.NOT_SENT
     spool: SpoolStep = SpoolStep.NOT_TRIED
@@ -100,22 +113,26 @@ class DurablePublisher:
 
     def publish(self, record: Record) -> Verdicts:
         """Store a record; the future has its verdict within `ack_timeout_ms`."""
+        future: Verdicts = self._loop.create_future()
+        self.submit(record, future)
+        return future
+
+    def submit(self, record: Record, waiter: Waiter) -> None:
+        """Store a record; `waiter` has its verdict within `ack_timeout_ms`."""
         now_s = self._clock.monotonic_s()
         self.last_live_s = now_s
-        future: Verdicts = self._loop.create_future()
-        message = Message(record, future, now_s)
+        message = Message(record, waiter, now_s)
         # What `decide` says of nearly every message, without asking it.
         if self.circuit.state is KafkaState.OK and self._produce(message) is AckState.PENDING:
             self._in_time.append(message)
         else:
             self._advance(message, now_s)
-            if not future.done():
+            if not waiter.done():
                 self._troubled.append(message)
         if not self._sweeping:
             self._sweeping = True
             self._swept_s = now_s
             self._loop.call_later(_SWEEP_S, self._sweep)
-        return future
 
     def replay(self, spooled: Spooled, spool: Spool) -> Verdicts | None:
         """Hand a spooled record to Kafka; None where Kafka has it in hand already.
@@ -127,12 +144,13 @@ class DurablePublisher:
             return None
         kept = spooled.record
         record = Record(kept.topic, kept.body, kept.headers)
-        message = Message(record, self._loop.create_future(), self._clock.monotonic_s(), spool=SpoolStep.STORED,
+        future: Verdicts = self._loop.create_future()
+        message = Message(record, future, self._clock.monotonic_s(), spool=SpoolStep.STORED,
                           position=spooled.position, home=spool)  # fmt: skip
         ack = self._produce(message)
         if ack is not AckState.PENDING:
             self._end_replay(message)
-        return message.future
+        return future
 
     def takes_replays(self) -> bool:
         """Tell whether Kafka is relied upon, and not busy enough with live messages."""
@@ -197,8 +215,8 @@ class DurablePublisher:
             if error is None:
                 acknowledged = True
                 message.ack = AckState.ACKNOWLEDGED
-                if not message.future.done():
-                    message.future.set_result(Verdict.DURABLE)
+                if not message.waiter.done():
+                    message.waiter.set_result(Verdict.DURABLE)
                 if message.position is not None:
                     self._done(message, message.position)
             else:
@@ -231,8 +249,8 @@ class DurablePublisher:
             step = decide(self.circuit.state, message.ack, message.spool, elapsed_ms, self._limits)
         if step is Step.SPOOL:
             self._spool(message)
-        elif isinstance(step, Verdict) and not message.future.done():
-            message.future.set_result(step)
+        elif isinstance(step, Verdict) and not message.waiter.done():
+            message.waiter.set_result(step)
 
     def _spool(self, message: Message) -> None:
         INGEST_SPOOLED.labels(_source(message.record), self.circuit.state.value).inc()
@@ -242,12 +260,12 @@ class DurablePublisher:
     def _on_spooled(self, message: Message, appended: asyncio.Future[Position]) -> None:
         if appended.cancelled() or appended.exception() is not None:
             message.spool = SpoolStep.REFUSED
-            if not message.future.done():
+            if not message.waiter.done():
                 self._advance(message, self._clock.monotonic_s())
             return
         message.spool, message.position = SpoolStep.STORED, appended.result()
-        if not message.future.done():
-            message.future.set_result(Verdict.DURABLE)
+        if not message.waiter.done():
+            message.waiter.set_result(Verdict.DURABLE)
         if message.ack is AckState.ACKNOWLEDGED:
             self._done(message, message.position)
         elif message.ack is AckState.PENDING:
@@ -276,13 +294,13 @@ class DurablePublisher:
         elif self._closing and message.spool is not SpoolStep.WRITING:
             message.spool = SpoolStep.WRITING
             self._rescued.append(self._store.append(message.record))
-        elif not message.future.done():
+        elif not message.waiter.done():
             self._advance(message, self._clock.monotonic_s())
 
     def _end_replay(self, message: Message) -> None:
         is_oversized = message.ack is AckState.OVERSIZED
-        if not message.future.done():
-            message.future.set_result(Verdict.TOO_LARGE if is_oversized else Verdict.NO_DURABLE_STORE)
+        if not message.waiter.done():
+            message.waiter.set_result(Verdict.TOO_LARGE if is_oversized else Verdict.NO_DURABLE_STORE)
 
     def _sweep(self) -> None:
         """Go on with those who have waited long enough."""
@@ -297,19 +315,19 @@ class DurablePublisher:
         in_time = self._in_time
         overdue_s = now_s - self._limits.ack_wait_ms / 1000
         timed_out = 0
-        while in_time and (in_time[0].future.done() or in_time[0].since_s <= overdue_s):
+        while in_time and (in_time[0].waiter.done() or in_time[0].since_s <= overdue_s):
             message = in_time.popleft()
-            if not message.future.done():
+            if not message.waiter.done():
                 timed_out += 1
                 self._troubled.append(message)
         for _ in range(timed_out):
             self.observe(Event.TIMED_OUT, f"Kafka did not acknowledge within {self._limits.ack_wait_ms} ms")
         if self._troubled:
-            waiting = [message for message in self._troubled if not message.future.done()]
+            waiting = [message for message in self._troubled if not message.waiter.done()]
             self._troubled = []
             for message in waiting:
                 self._advance(message, now_s)
-            self._troubled += [message for message in waiting if not message.future.done()]
+            self._troubled += [message for message in waiting if not message.waiter.done()]
         self._sweeping = bool(self._in_time or self._troubled)
         if self._sweeping:
             self._loop.call_later(_SWEEP_S, self._sweep)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from ingest.accepting import Acceptor
 from ingest.connections import Connections
+from ingest.direct import DirectProtocol, DirectRoute
 from ingest.limits import Limits
 from ingest.protocol import Protocol
 from ingest.tls import Certificates, CertificateWatch
@@ -98,10 +99,11 @@ class Server(uvicorn.Server):
         *,
         limits: Limits | None = None,
         certificates: Certificates | None = None,
+        route: DirectRoute | None = None,
     ) -> None:
         """Take the hooks: `on_started` runs when connections are answered, `on_draining` before they end.
 
-        Without `certificates` it speaks plain HTTP.
+        Without `certificates` it speaks plain HTTP; without `route` the application answers every request.
         """
         super().__init__(
             uvicorn.Config(
@@ -120,6 +122,7 @@ class Server(uvicorn.Server):
         )
         self._limits = limits or Limits()
         self._certificates = certificates
+        self._route = route
         self._watch = None if certificates is None else CertificateWatch(certificates)
         self._connections: Connections | None = None
         self._stop = stop
@@ -140,7 +143,7 @@ class Server(uvicorn.Server):
         acceptors = [
             Acceptor(
                 listener,
-                lambda: Protocol(self.config, self.server_state, connections),
+                lambda: self._protocol(connections),
                 backlog=_BACKLOG,
                 context=context,
                 handshake_timeout_s=_HANDSHAKE_TIMEOUT_S,
@@ -157,6 +160,11 @@ class Server(uvicorn.Server):
             self._watch.start()
         self.started = True
         self._on_started()
+
+    def _protocol(self, connections: Connections) -> Protocol:
+        if self._route is None:
+            return Protocol(self.config, self.server_state, connections)
+        return DirectProtocol(self.config, self.server_state, connections, self._route)
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether to stop; asked ten times a second."""

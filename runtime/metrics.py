@@ -2,13 +2,15 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from runtime.loop_histogram import LoopHistogram
+
 _LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
 
 # Ingest
 INGEST_ANSWERS = Counter(
     "segwire_ingest_answers", "Answers by source, status and problem type.", ["source", "status", "problem"]
 )
-INGEST_ANSWER_SECONDS = Histogram(
+INGEST_ANSWER_SECONDS = LoopHistogram(
     "segwire_ingest_answer_seconds", "From the whole body received to the answer.", buckets=_LATENCY_S
 )
 INGEST_BODY_BYTES = Counter("segwire_ingest_body_bytes", "Bytes of acknowledged bodies, as received.", ["source"])

@@ -78,7 +78,7 @@ class IngestSettings(_Section):
     workers: int = Field(1, ge=1, le=256, description="processes that share the port, each with a spool of its own")
     ack_wait_ms: int = Field(750, ge=10, le=2900, description="for Kafka to acknowledge, before the spool is used")
     ack_timeout_ms: int = Field(2200, ge=50, le=2900, description="until a message that no store has is answered 503")
-    linger_ms: float = Field(1.0, ge=0, le=100, description="how long the producer waits to fill a batch")
+    linger_ms: float = Field(2.0, ge=0, le=100, description="how long the producer waits to fill a batch")
     hot_route: Literal["direct", "asgi"] = Field(
         "direct", description="who answers messages: the connection itself, or, slower, the ASGI application"
     )

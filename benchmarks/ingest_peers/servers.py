@@ -123,7 +123,7 @@ def ours(place: Place, *, direct: bool = True) -> Candidate:
         "SEGWIRE_LOG__LEVEL": "warning",
     }
     if not direct:
-        environment["SEGWIRE_INGEST__DIRECT"] = "false"
+        environment["SEGWIRE_INGEST__HOT_ROUTE"] = "asgi"
     command = [
         *(str(Path(sys.executable).with_name("segwire")), "ingest", "--config", str(configuration)),
         *("--port", "0", "--ready-file", str(ready)),

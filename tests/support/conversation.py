@@ -10,9 +10,17 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
+from ingest.admission import Verdict
+from ingest.authentication.authenticator import Unauthenticated
+from ingest.client import Record
 from ingest.connections import Connections
+from ingest.direct import DirectProtocol, DirectRoute
+from ingest.hot_path import HotPath, Source
 from ingest.limits import Limits
 from ingest.protocol import Protocol
+from ingest.publisher import Publisher, Waiter
+from ingest.request import Head, RequestIds
+from runtime.clock import SystemClock
 
 
 class MemoryTransport:
@@ -53,11 +61,16 @@ class MemoryTransport:
 
 
 class Application:
-    """Answers 200 with the body's length; holds its answers while `hold` is set."""
+    """Answers 200 to whatever it is sent; holds its answers until `released` is set.
+
+    It is an ASGI application, and what the direct route has instead of one.
+    """
 
     def __init__(self) -> None:
         self.seen: list[tuple[Scope, bytes]] = []
-        self.disconnects = 0
+        self.direct = 0
+        self.sources = {"dev": Source("dev", 1 << 20, Unauthenticated())}
+        self._held: set[asyncio.Task[None]] = set()
         self.released = asyncio.Event()
         self.released.set()
 
@@ -67,7 +80,6 @@ class Application:
         while message.get("more_body"):
             message = await receive()
             if message["type"] == "http.disconnect":
-                self.disconnects += 1
                 return
             body += message.get("body", b"")
         self.seen.append((scope, body))
@@ -77,17 +89,50 @@ class Application:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": text})
 
+    def route(self) -> DirectRoute:
+        """Return the direct way to it."""
+        return DirectRoute(cast("HotPath", self), cast("Publisher", self), SystemClock(), RequestIds())
+
+    def record(self, source: Source, head: Head, body: bytes, _request_id: str) -> Record:
+        self.seen.append(({"path": f"/v1/aam/{source.name}", "headers": list(head.items())}, body))
+        return Record("aam-posts", body, [])
+
+    def submit(self, _record: Record, waiter: Waiter) -> None:
+        async def answer() -> None:
+            await self.released.wait()
+            waiter.set_result(Verdict.DURABLE)
+
+        self.direct += 1
+        task = asyncio.ensure_future(answer())
+        self._held.add(task)
+        task.add_done_callback(self._held.discard)
+
+    def accepted(self, source: Source, messages: int, size_bytes: int) -> None:
+        pass
+
+    def took(self, started_s: float) -> None:
+        pass
+
 
 class Conversation:
-    """One connection to an application; time is set by the test."""
+    """One connection to an application, or to a route beside it; time is set by the test."""
 
-    def __init__(self, app: ASGIApp, limits: Limits, connections: Connections | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: Limits,
+        connections: Connections | None = None,
+        route: DirectRoute | None = None,
+    ) -> None:
         config = uvicorn.Config(app, loop="none", http=Protocol, ws="none", lifespan="off", log_config=None)
         config.load()
         self.now_s = 100.0
         self.connections = connections or Connections(limits, lambda: self.now_s)
         self.transport = MemoryTransport()
-        self.protocol = Protocol(config, ServerState(), self.connections)
+        if route is None:
+            self.protocol = Protocol(config, ServerState(), self.connections)
+        else:
+            self.protocol = DirectProtocol(config, ServerState(), self.connections, route)
         self.protocol.connection_made(cast("asyncio.Transport", self.transport))
 
     async def say(self, *parts: bytes) -> bytes:
@@ -132,13 +177,16 @@ def last_problem(answers: bytes) -> dict[str, Any]:
 
 
 def converse(
-    talk: Callable[[Conversation, Application], Coroutine[Any, Any, None]], limits: Limits | None = None
+    talk: Callable[[Conversation, Application], Coroutine[Any, Any, None]],
+    limits: Limits | None = None,
+    *,
+    direct: bool = False,
 ) -> None:
-    """Run a conversation in an event loop of its own."""
+    """Run a conversation in an event loop of its own; `direct` gives the connection a route beside the application."""
 
     async def run() -> None:
         app = Application()
-        conversation = Conversation(app, limits or Limits())
+        conversation = Conversation(app, limits or Limits(), route=app.route() if direct else None)
         await cast("Awaitable[None]", talk(conversation, app))
         if not conversation.protocol.transport.is_closing():
             conversation.transport.close()

@@ -1,11 +1,29 @@
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 import pytest
 
 from ingest.limits import Limits
-from tests.support.conversation import Application, Conversation, converse, last_problem, statuses
+from tests.support import conversation as support
+from tests.support.conversation import Application, Conversation, last_problem, statuses
 
-HEAD = b"POST /v1/aam/dev HTTP/1.1\r\nHost: x\r\n"
+HEAD = b"POST /v1/aam/dev HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 GOOD = HEAD + b"Content-Length: 5\r\n\r\nhello"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+Talk = Callable[[Conversation, Application], Coroutine[Any, Any, None]]
+Converse = Callable[..., None]
+
+
+@pytest.fixture(params=["asgi", "direct"])
+def converse(request: pytest.FixtureRequest) -> Converse:
+    """Both ways of answering, of which nobody outside may tell which it was."""
+
+    def run(talk: Talk, limits: Limits | None = None) -> None:
+        support.converse(talk, limits, direct=request.param == "direct")
+
+    return run
+
 
 NO_REQUESTS = {
     "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
@@ -56,17 +74,21 @@ SMUGGLED = {
 
 @pytest.mark.parametrize("sent", NO_REQUESTS.values(), ids=NO_REQUESTS.keys())
 @pytest.mark.parametrize("piece_bytes", [1000, 1])
-def test_what_is_no_request_is_refused_once_and_the_connection_ends(sent: bytes, piece_bytes: int) -> None:
-    check_refused(sent, piece_bytes)
+def test_what_is_no_request_is_refused_once_and_the_connection_ends(
+    sent: bytes, piece_bytes: int, converse: Converse
+) -> None:
+    check_refused(sent, piece_bytes, converse)
 
 
 @pytest.mark.parametrize("sent", SMUGGLED.values(), ids=SMUGGLED.keys())
 @pytest.mark.parametrize("piece_bytes", [1000, 1])
-def test_a_body_whose_end_is_in_doubt_is_refused_with_all_that_follows(sent: bytes, piece_bytes: int) -> None:
-    check_refused(sent, piece_bytes)
+def test_a_body_whose_end_is_in_doubt_is_refused_with_all_that_follows(
+    sent: bytes, piece_bytes: int, converse: Converse
+) -> None:
+    check_refused(sent, piece_bytes, converse)
 
 
-def check_refused(sent: bytes, piece_bytes: int) -> None:
+def check_refused(sent: bytes, piece_bytes: int, converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         answers = await conversation.say(*pieces_of(sent + GOOD, piece_bytes))
         assert statuses(answers) == [400]
@@ -94,7 +116,7 @@ def pieces_of(sent: bytes, piece_bytes: int) -> list[bytes]:
     ],
 )
 @pytest.mark.parametrize("piece_bytes", [1000, 1])
-def test_what_the_standard_allows_is_read(sent: bytes, body: bytes, piece_bytes: int) -> None:
+def test_what_the_standard_allows_is_read(sent: bytes, body: bytes, piece_bytes: int, converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         assert statuses(await conversation.say(*pieces_of(sent, piece_bytes))) == [200]
         [(scope, seen)] = app.seen
@@ -103,12 +125,12 @@ def test_what_the_standard_allows_is_read(sent: bytes, body: bytes, piece_bytes:
     converse(talk)
 
 
-def test_a_header_behind_the_body_is_none_of_the_request() -> None:
+def test_a_header_behind_the_body_is_none_of_the_request(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         await conversation.say(CHUNKED + b"5\r\nhello\r\n0\r\nContent-Encoding: gzip\r\nX-Signature: s\r\n\r\n")
         [(scope, body)] = app.seen
         assert body == b"hello"
-        assert [name for name, _ in scope["headers"]] == [b"host", b"transfer-encoding"]
+        assert [name for name, _ in scope["headers"]] == [b"host", b"content-type", b"transfer-encoding"]
 
     converse(talk)
 
@@ -125,7 +147,9 @@ def test_a_header_behind_the_body_is_none_of_the_request() -> None:
     ],
 )
 @pytest.mark.parametrize("piece_bytes", [100_000, 500, 1])
-def test_a_head_above_its_limit_is_refused_before_it_fills_the_memory(sent: bytes, piece_bytes: int) -> None:
+def test_a_head_above_its_limit_is_refused_before_it_fills_the_memory(
+    sent: bytes, piece_bytes: int, converse: Converse
+) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         answers = await conversation.say(*pieces_of(sent, piece_bytes))
         if piece_bytes > len(sent) and not answers:
@@ -137,7 +161,7 @@ def test_a_head_above_its_limit_is_refused_before_it_fills_the_memory(sent: byte
     converse(talk, Limits(max_head_bytes=2048))
 
 
-def test_heads_of_pipelined_requests_are_not_added_up() -> None:
+def test_heads_of_pipelined_requests_are_not_added_up(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         stream = GOOD * 200
         assert statuses(await conversation.say(*pieces_of(stream, 1000))) == [200] * 200
@@ -145,7 +169,7 @@ def test_heads_of_pipelined_requests_are_not_added_up() -> None:
     converse(talk, Limits(max_head_bytes=1024))
 
 
-def test_garbage_behind_a_request_is_refused_behind_its_answer() -> None:
+def test_garbage_behind_a_request_is_refused_behind_its_answer(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         app.released.clear()
         assert await conversation.say(GOOD + GOOD + b"garbage\r\n\r\n", GOOD) == b""
@@ -159,7 +183,7 @@ def test_garbage_behind_a_request_is_refused_behind_its_answer() -> None:
     converse(talk)
 
 
-def test_a_body_that_turns_into_garbage_behind_another_request_is_refused_in_its_turn() -> None:
+def test_a_body_that_turns_into_garbage_behind_another_request_is_refused_in_its_turn(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         app.released.clear()
         await conversation.say(GOOD + CHUNKED + b"5\r\nhel", b"lo\r\nnonsense\r\n")
@@ -170,7 +194,7 @@ def test_a_body_that_turns_into_garbage_behind_another_request_is_refused_in_its
     converse(talk)
 
 
-def test_who_floods_is_not_read_on_until_answers_are_out() -> None:
+def test_who_floods_is_not_read_on_until_answers_are_out(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         app.released.clear()
         await conversation.say(GOOD * 3)
@@ -182,7 +206,7 @@ def test_who_floods_is_not_read_on_until_answers_are_out() -> None:
     converse(talk)
 
 
-def test_there_is_an_end_to_requests_sent_ahead() -> None:
+def test_there_is_an_end_to_requests_sent_ahead(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         app.released.clear()
         await conversation.say(GOOD * 1500)
@@ -193,7 +217,7 @@ def test_there_is_an_end_to_requests_sent_ahead() -> None:
     converse(talk)
 
 
-def test_a_new_connection_that_says_nothing_is_closed_without_a_word() -> None:
+def test_a_new_connection_that_says_nothing_is_closed_without_a_word(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         assert await conversation.wait_s(9.9) == b""
         assert not conversation.transport.closed
@@ -204,7 +228,7 @@ def test_a_new_connection_that_says_nothing_is_closed_without_a_word() -> None:
 
 
 @pytest.mark.parametrize("sent", [b"P", HEAD, HEAD + b"Content-Length: 5\r\n\r\n", GOOD[:-1], CHUNKED + b"5\r\nhe"])
-def test_a_request_that_does_not_come_is_told_so(sent: bytes) -> None:
+def test_a_request_that_does_not_come_is_told_so(sent: bytes, converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         await conversation.say(sent)
         assert await conversation.wait_s(9.9) == b""
@@ -221,7 +245,7 @@ def test_a_request_that_does_not_come_is_told_so(sent: bytes) -> None:
     converse(talk)
 
 
-def test_a_drip_does_not_win_time() -> None:
+def test_a_drip_does_not_win_time(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         for byte in pieces_of(GOOD[:-1] + b"", 1):
             await conversation.say(byte)
@@ -231,7 +255,7 @@ def test_a_drip_does_not_win_time() -> None:
     converse(talk)
 
 
-def test_an_idle_connection_is_closed_without_a_word_and_one_in_use_is_not() -> None:
+def test_an_idle_connection_is_closed_without_a_word_and_one_in_use_is_not(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         for _ in range(3):
             await conversation.say(GOOD)
@@ -243,7 +267,7 @@ def test_an_idle_connection_is_closed_without_a_word_and_one_in_use_is_not() -> 
     converse(talk)
 
 
-def test_an_answer_of_ours_that_takes_long_is_not_counted_against_the_sender() -> None:
+def test_an_answer_of_ours_that_takes_long_is_not_counted_against_the_sender(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         app.released.clear()
         await conversation.say(GOOD + GOOD + GOOD[:-1])
@@ -258,7 +282,7 @@ def test_an_answer_of_ours_that_takes_long_is_not_counted_against_the_sender() -
     converse(talk)
 
 
-def test_a_body_that_comes_late_behind_another_request_is_told_so_in_its_turn() -> None:
+def test_a_body_that_comes_late_behind_another_request_is_told_so_in_its_turn(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         await conversation.say(GOOD + GOOD[:-1])
         assert statuses(await conversation.wait_s(11)) == [200, 408]
@@ -266,7 +290,7 @@ def test_a_body_that_comes_late_behind_another_request_is_told_so_in_its_turn() 
     converse(talk)
 
 
-def test_who_does_not_read_answers_is_ended() -> None:
+def test_who_does_not_read_answers_is_ended(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         await conversation.say(GOOD)
         conversation.protocol.pause_writing()
@@ -281,7 +305,7 @@ def test_who_does_not_read_answers_is_ended() -> None:
     converse(talk)
 
 
-def test_a_sender_that_closes_its_side_gets_its_answer() -> None:
+def test_a_sender_that_closes_its_side_gets_its_answer(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         app.released.clear()
         await conversation.say(GOOD)
@@ -296,7 +320,7 @@ def test_a_sender_that_closes_its_side_gets_its_answer() -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", HEAD, GOOD[:-1], GOOD])
-def test_a_sender_that_closes_its_side_without_an_open_request_is_let_go(sent: bytes) -> None:
+def test_a_sender_that_closes_its_side_without_an_open_request_is_let_go(sent: bytes, converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         if sent:
             await conversation.say(sent)
@@ -306,7 +330,7 @@ def test_a_sender_that_closes_its_side_without_an_open_request_is_let_go(sent: b
 
 
 @pytest.mark.parametrize("said", [1, 30, len(GOOD) - 1])
-def test_a_request_that_has_begun_is_finished_when_the_server_ends(said: int) -> None:
+def test_a_request_that_has_begun_is_finished_when_the_server_ends(said: int, converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         await conversation.say(GOOD[:said])
         conversation.protocol.shutdown()
@@ -319,7 +343,7 @@ def test_a_request_that_has_begun_is_finished_when_the_server_ends(said: int) ->
     converse(talk)
 
 
-def test_an_idle_connection_ends_with_the_server() -> None:
+def test_an_idle_connection_ends_with_the_server(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         await conversation.say(GOOD)
         conversation.protocol.shutdown()
@@ -328,7 +352,7 @@ def test_an_idle_connection_ends_with_the_server() -> None:
     converse(talk)
 
 
-def test_a_sender_of_http_1_0_is_not_told_to_go_on() -> None:
+def test_a_sender_of_http_1_0_is_not_told_to_go_on(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         old = GOOD.replace(b"1.1", b"1.0").replace(b"Host: x", b"Expect: 100-continue")
         assert statuses(await conversation.say(old[:-5], old[-5:])) == [200]

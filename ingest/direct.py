@@ -1,0 +1,248 @@
+"""The hot route without ASGI: the connection itself hands a message to the publisher, and writes the answer.
+
+It only ever says 200. Whatever else a request needs (a refusal, a continuation, an order to keep) is the application's:
+it gets the request as if it had come to it first. So every rule is in one place.
+"""
+
+import asyncio
+
+import msgspec
+from starlette.types import Scope
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.server import ServerState
+
+from ingest.admission import Verdict
+from ingest.connections import Connections
+from ingest.hot_path import CONCLUDED, OK_BODY, OK_HEADERS, PREFIX, REQUEST_ID, Concluded, HotPath, Source
+from ingest.limits import Waiting
+from ingest.problems import HeaderList, Refusal
+from ingest.protocol import Protocol
+from ingest.publisher import Publisher
+from ingest.request import Head, RequestIds, check_head
+from runtime.clock import Clock
+from runtime.metrics import INGEST_DISCONNECTS
+
+_ANSWER = Waiting.ANSWER
+_DURABLE = Verdict.DURABLE
+
+
+class _Count(msgspec.Struct):
+    source: Source
+    messages: int = 0
+    size_bytes: int = 0
+
+
+class DirectRoute:
+    """What all connections know of the hot route."""
+
+    def __init__(self, hot_path: HotPath, publisher: Publisher, clock: Clock, ids: RequestIds) -> None:
+        """Accept the messages that `hot_path` would."""
+        self.record = hot_path.record
+        self.took = hot_path.took
+        self.submit = publisher.submit
+        self.now_s = clock.monotonic_s
+        self.ids = ids
+        self.sources = {(PREFIX + name).encode(): source for name, source in hot_path.sources.items()}
+        self._accepted = hot_path.accepted
+        self._defaults: HeaderList | None = None
+        self._head = b""
+        self._uncounted: dict[str, _Count] = {}
+
+    def count(self, source: Source, size_bytes: int) -> None:
+        """Count a message that is durable, together with the others of this turn of the event loop."""
+        if not self._uncounted:
+            asyncio.get_running_loop().call_soon(self._count_all)
+        count = self._uncounted.get(source.name)
+        if count is None:
+            count = self._uncounted[source.name] = _Count(source)
+        count.messages += 1
+        count.size_bytes += size_bytes
+
+    def answer(self, request_id: str, defaults: HeaderList, *, keep_alive: bool) -> bytes:
+        """Return the 200; `defaults` are the server's own headers, a new list whenever they change."""
+        if defaults is not self._defaults:
+            self._defaults = defaults
+            lines = b"".join(b"%b: %b\r\n" % header for header in [*defaults, *OK_HEADERS])
+            self._head = STATUS_LINE[200] + lines + REQUEST_ID + b": "
+        end = b"\r\n\r\n" if keep_alive else b"\r\nconnection: close\r\n\r\n"
+        return self._head + request_id.encode() + end + OK_BODY
+
+    def _count_all(self) -> None:
+        for count in self._uncounted.values():
+            self._accepted(count.source, count.messages, count.size_bytes)
+        self._uncounted.clear()
+
+
+class DirectRequest:
+    """One message on its way: to the connection what a cycle of uvicorn is, to the publisher who waits."""
+
+    __slots__ = (
+        "_counted",
+        "_is_done",
+        "_protocol",
+        "_request_id",
+        "_route",
+        "_source",
+        "_started_s",
+        "body",
+        "disconnected",
+        "head",
+        "headers",
+        "keep_alive",
+        "more_body",
+        "response_complete",
+        "response_started",
+        "url",
+    )
+
+    def __init__(self, protocol: "DirectProtocol", route: DirectRoute, source: Source, head: Head) -> None:
+        """Begin with the head."""
+        self._protocol = protocol
+        self._route = route
+        self._source = source
+        self._is_done = self._counted = False
+        self.url, self.headers, self.head = protocol.url, protocol.headers, head
+        self.body: bytes | bytearray = b""
+        self.more_body = self.keep_alive = True
+        self.disconnected = self.response_started = self.response_complete = False
+
+    @property
+    def message_event(self) -> "DirectRequest":
+        """Return what is set when something has changed. Not kept: nothing here needs the garbage collector."""
+        return self
+
+    def set(self) -> None:
+        """Hear that something has changed: of interest is only that the sender went away too early."""
+        if self.disconnected and self.more_body and not self._counted:
+            self._counted = True
+            INGEST_DISCONNECTS.inc()
+
+    def publish(self) -> None:
+        """Hand the message over, now that it is whole."""
+        route, head = self._route, self.head
+        self.more_body = False
+        self._started_s = route.now_s()
+        self._request_id = route.ids.of(head)
+        try:
+            record = route.record(self._source, head, bytes(self.body), self._request_id)
+        except Exception:  # noqa: BLE001 - the application meets the same, and answers it
+            self._protocol.hand_over(self, bytes(self.body), None)
+            return
+        route.submit(record, self)
+
+    def done(self) -> bool:
+        """Tell whether there is a verdict."""
+        return self._is_done
+
+    def set_result(self, verdict: Verdict) -> None:
+        """Answer."""
+        self._is_done = True
+        route, protocol = self._route, self._protocol
+        route.took(self._started_s)
+        if verdict is not _DURABLE:
+            protocol.hand_over(self, b"", Concluded(self._request_id, verdict))
+            return
+        route.count(self._source, len(self.body))
+        if self.disconnected:
+            return
+        self.response_complete = True
+        if not protocol.transport.is_closing():
+            defaults = protocol.server_state.default_headers
+            protocol.write_whole(route.answer(self._request_id, defaults, keep_alive=self.keep_alive))
+            if not self.keep_alive:
+                protocol.transport.close()
+        protocol.on_response_complete()
+
+
+class DirectProtocol(Protocol):
+    """One connection that answers plain messages itself, if nothing of it is being answered already."""
+
+    def __init__(self, config: Config, server_state: ServerState, connections: Connections, route: DirectRoute) -> None:
+        """Serve what `config` names, and `route`."""
+        super().__init__(config, server_state, connections)
+        self._route = route
+        self._direct: DirectRequest | None = None
+
+    def begin(self) -> None:
+        """Begin a message here, anything else in the application."""
+        source = self._route.sources.get(self.url)
+        head = None if source is None else self._plain_head(source)
+        if source is None or head is None:
+            super().begin()
+        else:
+            self.cycle = self._direct = DirectRequest(self, self._route, source, head)  # type: ignore[assignment]
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body; of a message its length is known, and within the limit."""
+        direct = self._direct
+        if direct is None:
+            super().on_body(body)
+        elif not direct.body:
+            direct.body = body
+        else:
+            if isinstance(direct.body, bytes):
+                direct.body = bytearray(direct.body)
+            direct.body += body
+
+    def on_message_complete(self) -> None:
+        """End the request."""
+        direct = self._direct
+        if direct is None:
+            super().on_message_complete()
+        else:
+            self._direct = None
+            self.waiting = _ANSWER
+            direct.publish()
+
+    def write_whole(self, answer: bytes) -> None:
+        """Write an answer."""
+        self._answers.write_whole(answer)
+
+    def hand_over(self, direct: DirectRequest, body: bytes, concluded: Concluded | None) -> None:
+        """Have the application answer a request that has begun here; what is `concluded` is only told."""
+        path = direct.url.decode("ascii")
+        state = self.app_state.copy()
+        if concluded is not None:
+            state[CONCLUDED] = concluded
+        scope: Scope = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+            "headers": direct.headers,
+            "state": state,
+            "method": "POST",
+            "path": path,
+            "raw_path": direct.url,
+            "query_string": b"",
+        }
+        cycle = self.new_cycle(scope, keep_alive=direct.keep_alive)
+        cycle.body += body
+        cycle.disconnected = direct.disconnected
+        current: object = self.cycle
+        if current is direct:
+            self.cycle = cycle
+        self._start_asgi_task(cycle, self.app)
+
+    def _plain_head(self, source: Source) -> Head | None:
+        """Return the headers of a message that is worth reading and needs nothing but its answer, else None."""
+        parser = self.parser
+        if self._chunked or self.flow.write_paused or not self._answered():
+            return None
+        if parser.get_method() != b"POST" or not parser.should_keep_alive():
+            return None
+        head = dict(self.headers)
+        if b"content-length" not in head or b"expect" in head:
+            return None
+        # Without this header only HTTP/1.1 keeps alive.
+        if b"connection" in head and parser.get_http_version() != "1.1":
+            return None
+        try:
+            check_head("POST", head, source.max_body_bytes)
+        except Refusal:
+            return None
+        return head

@@ -1,0 +1,20 @@
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+
+from runtime.loop_histogram import LoopHistogram
+
+BOUNDS = (0.001, 0.5, 1.0, 3.0)
+VALUES = (0.0, 0.001, 0.0011, 0.5, 0.7, 1.0, 3.0, 3.1, 100.0)
+
+
+def test_it_is_exposed_as_the_library_exposes_its_own() -> None:
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    cheap = LoopHistogram("waited_seconds", "How long.", BOUNDS, ours)
+    reference = Histogram("waited_seconds", "How long.", buckets=BOUNDS, registry=theirs)
+    for value in VALUES:
+        cheap.observe(value)
+        reference.observe(value)
+    assert lines(ours) == lines(theirs)
+
+
+def lines(registry: CollectorRegistry) -> list[str]:
+    return [line for line in generate_latest(registry).decode().splitlines() if "_created" not in line]
