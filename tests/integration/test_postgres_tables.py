@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,31 @@ def test_tables_of_a_newer_version_are_left_alone(tables: Tables) -> None:
     tables.execute("INSERT INTO segwire_sink_migration (version, name) VALUES (99, 'later')")
     with pytest.raises(SegwireError, match="tables have version 99, and this Segwire knows"):
         tables.sink().write(records_of([put(2)], first=1))
+
+
+def test_once_the_tables_are_there_a_role_that_can_only_write_is_enough(tables: Tables) -> None:
+    tables.sink().write(records_of([put(1)]))
+    role = f"writer_{uuid.uuid4().hex[:8]}"
+    tables.execute(f"CREATE ROLE {role} LOGIN")
+    tables.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
+    as_writer = Tables(tables.dsn.replace("user=postgres", f"user={role}"))
+    try:
+        assert refused(as_writer.sink().write(records_of([put(2), (KEY, b"{}"), put(3)], first=1))) == [
+            (2, "not-a-membership")
+        ]
+    finally:
+        as_writer.close()
+    assert versions(tables) == [3]
+
+
+def test_tables_may_be_in_another_schema(tables: Tables) -> None:
+    tables.execute("CREATE SCHEMA audience")
+    elsewhere = Tables(tables.dsn + "&options=-csearch_path%3Daudience")
+    try:
+        elsewhere.sink().write(records_of([put(4)]))
+    finally:
+        elsewhere.close()
+    assert tables.query("SELECT version FROM audience.segment_membership") == [(4,)]
 
 
 def test_offsets_of_another_topic_are_not_compared(tables: Tables) -> None:
