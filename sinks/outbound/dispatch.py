@@ -1,7 +1,7 @@
 """Brings deliveries to the partner: in messages, past the breaker, each entry once also where a batch comes again."""
 
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -21,6 +21,8 @@ Run = Callable[[Coroutine[Any, Any, Any]], Any]
 _log = structlog.get_logger()
 _LIMITS = BreakerLimits()
 _SECOND_MS = 1000
+# Longer than a transaction takes, and most waits.
+_REMEMBERED_S = 600.0
 
 
 class Dispatcher:
@@ -45,6 +47,7 @@ class Dispatcher:
         self._breaker = Breaker()
         self._refused_in_a_row = 0
         self._done: dict[UserEntry, Sent] = {}
+        self._sent_s: dict[UserEntry, float] = {}
         self._told: set[UserEntry] = set()
 
     def deliver(self, deliveries: Sequence[Delivery], now_ms: int) -> dict[UserEntry, Sent]:
@@ -53,6 +56,7 @@ class Dispatcher:
         Raises:
             Backpressure: some of it has to wait, so all of it comes again.
         """
+        self._forget_old()
         messages = pack(deliveries, self._max_users, self._done)
         if messages:
             wait_s = self._breaker.wait_s(self._clock.monotonic_s())
@@ -67,13 +71,23 @@ class Dispatcher:
 
     def committed(self) -> None:
         """What was told is told for good."""
-        for entry in self._told:
-            self._done.pop(entry, None)
+        self._drop(self._told)
         self._told.clear()
 
     def aborted(self) -> None:
         """What was told comes again."""
         self._told.clear()
+
+    def _forget_old(self) -> None:
+        """Forget what did not come again: its users changed in the meantime, or are another process's now."""
+        before_s = self._clock.monotonic_s() - _REMEMBERED_S
+        old = [entry for entry, sent_s in self._sent_s.items() if sent_s < before_s and entry not in self._told]
+        self._drop(old)
+
+    def _drop(self, entries: Iterable[UserEntry]) -> None:
+        for entry in entries:
+            self._done.pop(entry, None)
+            self._sent_s.pop(entry, None)
 
     def _attempt(self, bodies: Sequence[bytes]) -> list[Attempts]:
         """Send all; after a failure a single one first, another each time, as the first may be what fails."""
@@ -101,6 +115,7 @@ class Dispatcher:
             if number in judgement.done:
                 sent = Sent(uuid.uuid4().hex, body, made)
                 self._done.update(dict.fromkeys(users, sent))
+                self._sent_s.update(dict.fromkeys(users, self._clock.monotonic_s()))
         if len(judgement.done) < len(messages):
             raise self._put_off(judgement)
         if self._breaker.failures:

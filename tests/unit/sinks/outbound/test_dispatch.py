@@ -144,3 +144,16 @@ def test_another_content_is_another_delivery(line: Line) -> None:
     line.dispatcher.aborted()
     line.dispatcher.deliver([delivery("a", at_s=2)], NOW_MS)
     assert line.sent_to("a") == 2
+
+
+def test_what_did_not_come_again_is_sent_again_when_it_is_wanted_later(line: Line) -> None:
+    line.bad["b"] = answer(503, 9.0)
+    line.pressed("a", "b")
+    line.bad.clear()
+    line.clock.at_s += 601
+    assert line.deliver("a") == {"a": False}
+    assert line.sent_to("a") == 2
+    line.dispatcher.committed()
+    line.clock.at_s += 601
+    line.deliver("a")
+    assert line.dispatcher._done.keys() == set(delivery("a").entries())
