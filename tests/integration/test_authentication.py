@@ -1,6 +1,5 @@
 """Who may send, with the real endpoint as a process, a real Kafka, and the simulator as the sender."""
 
-import base64
 import gzip
 import http.client
 import json
@@ -285,23 +284,6 @@ def test_the_contract_says_how_to_authenticate(ingest: IngestProcess) -> None:
     assert alternatives == {signed, bearer, signed | bearer}
     assert {"200", "400", "401", "413"} <= set(contract["paths"]["/oauth2/token"]["post"]["responses"])
     assert "www-authenticate" in operation["responses"]["401"]["headers"]
-
-
-def test_no_secret_and_no_token_is_ever_logged(ingest: IngestProcess, mount: Mount) -> None:
-    bearer = token(ingest)["Authorization"].split()[1]
-    post(ingest, "tokens", {"Authorization": f"Bearer {bearer}"})
-    post(ingest, "other", {"Authorization": f"Bearer {bearer}"})
-    post(ingest, "signed", signature(NEXT))
-    ask_token(ingest, basic(CLIENT, "wrong-hidden-guess"))
-    mount.publish(current=NEXT, previous=NEW, client="changed-hidden")
-    wait_until(lambda: reloads(ingest) == 3, "the secrets are read again")
-    assert ingest.stop()[0] == 0
-    said = ingest.log.read_text()
-    assert "secret_replaced" in said
-    assert "hidden" not in said
-    for part in bearer.split("."):
-        assert part not in said
-    assert base64.b64encode(CLIENT_SECRET.encode()).decode() not in said
 
 
 def simulate(ingest: IngestProcess, source: str, *options: str) -> tuple[int, dict[str, Any], str]:

@@ -1,18 +1,21 @@
 """Several endpoints on one port, against a real Kafka."""
 
+import http.client
 import re
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
 from runtime.settings import KafkaSettings
+from tests.support.certificates import Mounted, client_context
 from tests.support.harm import HarmedKafka, metric, stored, wait_until_empty
-from tests.support.ingest_process import IngestProcess, running_ingest, with_topics
-from tests.support.kafka import wait_until
+from tests.support.ingest_process import IngestProcess, exchange, running_ingest, with_topics
+from tests.support.kafka import LIMIT_S, wait_until
 from tests.support.load import payload
 
 TWO = ["--workers", "2"]
@@ -74,20 +77,44 @@ def test_workers_end_with_their_parent(topics: KafkaSettings, tmp_path: Path) ->
         wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids.values()), "the workers' end")
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
 def test_the_spool_of_a_worker_that_is_no_more_is_adopted(
-    kafka: HarmedKafka, topics: KafkaSettings, tmp_path: Path
+    kafka: HarmedKafka, topics: KafkaSettings, tmp_path: Path, killed: bool
 ) -> None:
     with running_ingest(topics, tmp_path, TWO) as ingest:
         kafka.signal(signal.SIGSTOP)
         assert [ingest.post(payload(number)).status for number in range(60)] == [200] * 60
         wait_until(lambda: metric(ingest, "segwire_ingest_spool_records") == 60, "all spooled")
-        assert ingest.stop()[0] == 0
+        if killed:
+            pids = worker_pids(ingest).values()
+            for pid in (ingest.process.pid, *pids):
+                psutil.Process(pid).send_signal(signal.SIGKILL)
+            wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids), "the workers' end")
+        else:
+            code, took_s = ingest.stop()
+            assert code == 0
+            assert took_s < 20
     orphan = tmp_path / "data" / "spool" / "worker-1"
     assert orphan.is_dir()
     kafka.signal(signal.SIGCONT)
     with running_ingest(topics, tmp_path) as ingest:
         wait_until(lambda: not orphan.exists(), "the orphan's spool adopted")
         wait_until_empty(ingest)
+    assert set(stored(topics)) == set(range(60))
+
+
+def test_workers_share_a_port_of_tls(topics: KafkaSettings, tmp_path: Path) -> None:
+    mounted = Mounted(tmp_path)
+    context = client_context(mounted.authority)
+    with running_ingest(topics, tmp_path, TWO, **mounted.variables()) as ingest:
+        address = urlsplit(ingest.url)
+        assert (address.scheme, address.hostname) == ("https", "127.0.0.1")
+        for number in range(60):
+            connection = http.client.HTTPSConnection("127.0.0.1", address.port, timeout=LIMIT_S, context=context)
+            assert exchange(connection, payload(number)).status == 200
+            connection.close()
+        assert set(accepted_by(ingest)) == {"0", "1"}
+        assert ingest.stop()[0] == 0
     assert set(stored(topics)) == set(range(60))
 
 
