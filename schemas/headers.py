@@ -7,8 +7,6 @@ CONTENT_TYPE = "content-type"
 CONTENT_ENCODING = "content-encoding"
 TRACEPARENT = "traceparent"
 REDRIVEN = "segwire-redriven"
-RETRY_AT_MS = "segwire-retry-at-ms"
-"""Of a dead letter: what refused it asked to be left alone until then, epoch ms."""
 
 Headers = list[tuple[str, bytes]]
 

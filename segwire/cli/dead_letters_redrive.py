@@ -65,7 +65,7 @@ def redrive(
     if not as_json:
         click.echo(_describe(plan, dry_run))
     if plan.sends and not dry_run:
-        if not yes and not click.confirm(f"Redrive {len(plan.letters)} dead letters?", err=True):
+        if not yes and not click.confirm(f"Redrive {_counted(len(plan.letters), 'dead letter')}?", err=True):
             click.echo("nothing was sent")
             return
         redriver.take_over()
@@ -76,7 +76,7 @@ def redrive(
         done = {"redriven": [letter.id for letter in plan.letters], "left": plan.left, "dry_run": dry_run}
         click.echo(msgspec.json.encode(done))
     elif plan.sends and not dry_run:
-        click.echo(f"{len(plan.letters)} dead letters redriven; see segwire dead-letters list")
+        click.echo(f"{_counted(len(plan.letters), 'dead letter')} redriven; see segwire dead-letters list")
 
 
 def _plan(redriver: "Redriver", choice: "Choice") -> "Plan":
@@ -89,7 +89,7 @@ def _plan(redriver: "Redriver", choice: "Choice") -> "Plan":
             f"there is no dead letter {', '.join(sorted(gone))}: it may be past its retention, or before --since; "
             "see `segwire dead-letters list`"
         )
-    return make_plan(candidates, choice, SystemClock().now_ms())
+    return make_plan(candidates, choice)
 
 
 def _send(redriver: "Redriver", plan: "Plan", rate_per_s: int) -> None:
@@ -110,9 +110,13 @@ def _describe(plan: "Plan", listed: bool) -> str:
         parts.append(format_letters(plan.letters[:_LISTED_MAX]))
         if len(plan.letters) > _LISTED_MAX:
             parts.append(f"… and {len(plan.letters) - _LISTED_MAX} more")
-    parts.append(f"{len(plan.letters)} dead letters to redrive, as {len(plan.sends)} records")
+    parts.append(f"{_counted(len(plan.letters), 'dead letter')} to redrive, as {_counted(len(plan.sends), 'record')}")
     parts += _left(plan.left)
     return "\n".join(parts)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _left(left: Mapping[str, int]) -> list[str]:

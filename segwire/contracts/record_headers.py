@@ -2,16 +2,7 @@
 
 from collections.abc import Mapping
 
-from schemas.headers import (
-    CONTENT_ENCODING,
-    CONTENT_TYPE,
-    RECEIVED_AT_MS,
-    REDRIVEN,
-    REQUEST_ID,
-    RETRY_AT_MS,
-    SOURCE,
-    TRACEPARENT,
-)
+from schemas.headers import CONTENT_ENCODING, CONTENT_TYPE, RECEIVED_AT_MS, REDRIVEN, REQUEST_ID, SOURCE, TRACEPARENT
 from schemas.topics import AAM_POSTS, DEAD_LETTERS, SEGMENT_EVENTS
 
 Described = tuple[tuple[str, str], ...]
@@ -41,6 +32,5 @@ HEADERS: Mapping[str, Described] = {
         _TYPE,
         _ENCODING,
         _REDRIVEN,
-        (RETRY_AT_MS, "What refused it asked to be left alone until then, epoch ms as decimal digits."),
     ),
 }

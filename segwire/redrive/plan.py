@@ -11,7 +11,6 @@ from segwire.inspect.dead_letters import DeadLetter, Wanted
 REDRIVEN_BEFORE = "redriven before (--again sends them once more)"
 FAILED_AGAIN = "failed again after they were redriven (--again sends them once more)"
 SUPERSEDED = "failed again: their newest letter stands for them"
-LEFT_ALONE = "of a partner who asked to be left alone for a while"
 UNKNOWN_STAGE = "of a stage that this release does not know"
 
 _STAGES = ("ingest", "fan-out", "membership", "identity")
@@ -22,8 +21,7 @@ class Candidate(msgspec.Struct, frozen=True):
     """A dead letter and what its redriving depends on.
 
     `origin` is topic, partition and offset of the original record, and tells with `checksum` of its bytes which
-    letters are of one record. `count` is how often that was sent again by now; `retry_at_ms` is when whoever refused
-    it may be asked again (epoch ms).
+    letters are of one record. `count` is how often that was sent again by now.
     """
 
     letter: DeadLetter
@@ -31,7 +29,6 @@ class Candidate(msgspec.Struct, frozen=True):
     user_index: int | None
     checksum: int
     count: int
-    retry_at_ms: int | None
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -75,7 +72,7 @@ def sink_of(stage: str) -> str | None:
     return stage.removeprefix(_SINK).partition(":")[0] or None
 
 
-def make_plan(candidates: Sequence[Candidate], choice: Choice, now_ms: int) -> Plan:
+def make_plan(candidates: Sequence[Candidate], choice: Choice) -> Plan:
     """Choose from all letters there are. Letters of several users of one message are sent as one record."""
     newest = _newest(candidates)
     left: Counter[str] = Counter()
@@ -83,7 +80,7 @@ def make_plan(candidates: Sequence[Candidate], choice: Choice, now_ms: int) -> P
     for candidate in candidates:
         if not _is_meant(candidate, choice):
             continue
-        reason = _reason_to_leave(candidate, newest, choice.again, now_ms)
+        reason = _reason_to_leave(candidate, newest, choice.again)
         if reason is None:
             chosen.append(candidate)
         else:
@@ -105,7 +102,7 @@ def _newest(candidates: Iterable[Candidate]) -> dict[str, int]:
     return newest
 
 
-def _reason_to_leave(candidate: Candidate, newest: dict[str, int], again: bool, now_ms: int) -> str | None:
+def _reason_to_leave(candidate: Candidate, newest: dict[str, int], again: bool) -> str | None:
     letter = candidate.letter
     if not stage_is_known(letter.stage):
         return UNKNOWN_STAGE
@@ -115,8 +112,6 @@ def _reason_to_leave(candidate: Candidate, newest: dict[str, int], again: bool, 
         return REDRIVEN_BEFORE
     if letter.redriven and not again:
         return FAILED_AGAIN
-    if candidate.retry_at_ms is not None and candidate.retry_at_ms > now_ms:
-        return LEFT_ALONE
     return None
 
 

@@ -3,7 +3,7 @@
 from confluent_kafka import Message
 
 from runtime.processor import OutputRecord, RecordHeaders
-from schemas.headers import CONTENT_TYPE, RECEIVED_AT_MS, REDRIVEN, RETRY_AT_MS, SOURCE, header_text
+from schemas.headers import CONTENT_TYPE, RECEIVED_AT_MS, REDRIVEN, SOURCE, header_text
 from schemas.partitioning import partition_of
 from schemas.post_reading import parse_post
 from schemas.redriven import RedriveMark, encode_mark, redriven_header
@@ -14,7 +14,7 @@ from segwire.inspect.decoding import RawHeaders, raw_headers
 from segwire.redrive.plan import Send, sink_of
 
 _OF_THE_LETTER = frozenset(
-    {"stage", "error", "reason", "source", "topic", "partition", "offset", "user-index", REDRIVEN, RETRY_AT_MS}
+    {"stage", "error", "reason", "source", "topic", "partition", "offset", "user-index", REDRIVEN}
 )
 
 

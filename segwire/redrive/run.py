@@ -11,7 +11,7 @@ from runtime.errors import SegwireError
 from runtime.kafka.clients import producer_config
 from runtime.kafka.transaction import OutcomeUnknown, TransactionAborted, TransactionalProducer
 from runtime.settings import KafkaSettings
-from schemas.headers import RETRY_AT_MS, header_text
+from schemas.headers import header_text
 from schemas.topics import TopicNames
 from segwire.inspect.dead_letters import header_number, letter_id, parse_id, read_letter
 from segwire.inspect.dead_letters_reader import read_marks, start_of
@@ -133,7 +133,6 @@ def _candidate(message: Message, letter: Any, count: int) -> Candidate:
         user_index=header_number(headers, "user-index"),
         checksum=zlib.crc32(message.value() or b""),
         count=count,
-        retry_at_ms=header_number(headers, RETRY_AT_MS),
     )
 
 

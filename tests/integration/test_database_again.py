@@ -174,7 +174,7 @@ def test_letter_is_written_where_its_row_is_still_the_last_and_marked_where_it_i
     execute(warehouse.dsn, "DELETE FROM segment_membership")
 
     redriver = Redriver(warehouse.pipeline.kafka, SystemClock(), lambda _: None)
-    plan = make_plan(redriver.candidates(), Choice(Wanted(stage=f"sink:{SINK}")), 0)
+    plan = make_plan(redriver.candidates(), Choice(Wanted(stage=f"sink:{SINK}")))
     assert len(plan.sends) == 4
     redriver.send(plan.sends, 100, lambda _: None)
     wait_until(lambda: bool(warehouse.held()), "the lost row is written")

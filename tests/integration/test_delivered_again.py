@@ -43,7 +43,7 @@ def letters(stage: OutboundStage) -> list[DeadLetter]:
 
 def redrive(stage: OutboundStage, *, again: bool = False) -> list[str]:
     redriver = Redriver(stage.kafka, SystemClock(), time.sleep)
-    plan = make_plan(redriver.candidates(), Choice(Wanted(stage="sink:partner"), again=again), NOW_MS)
+    plan = make_plan(redriver.candidates(), Choice(Wanted(stage="sink:partner"), again=again))
     redriver.send(plan.sends, 100, lambda _: None)
     return [letter.id for letter in plan.letters]
 
@@ -70,10 +70,14 @@ def test_parked_letter_is_redriven_when_the_partner_has_recovered_and_marked_whe
     assert (again.redriven, again.first, again.redriven_at) == (1, parked.id, None)
     assert redrive(stage) == []
 
-    receiver.behaviour = lambda _: Reply()
+    before = len(receiver.requests)
+    busy = Reply(429, headers=("Retry-After: 1",))
+    receiver.behaviour = lambda _: busy if len(receiver.requests) == before + 1 else Reply()
     assert redrive(stage, again=True) == [again.id]
     wait_until(lambda: any(r.aam_uuid == REFUSED and r.answered == 200 for r in stage.receipts()), "it arrived")
     assert len(receiver.memberships()) == 10
+    asked, arrived = receiver.requests[before:]
+    assert arrived.at_s - asked.at_s >= 1
     (told,) = summarise(receipt for receipt in stage.receipts() if receipt.aam_uuid == REFUSED)
     assert (told.undelivered, [segment.status for segment in told.segments]) == (None, ["ACTIVE"])
 

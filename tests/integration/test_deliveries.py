@@ -104,7 +104,7 @@ def test_letter_is_redriven_once_and_what_fails_again_says_so(bench: Bench) -> N
         writer.put("dead-letters", b"{}", partition=1, key=b"9", headers=letter("membership", "malformed-event"))
 
     told = bench.run("dead-letters", "redrive", "--stage", "fan-out", "--dry-run")
-    assert "2 dead letters to redrive, as 1 records" in told
+    assert "2 dead letters to redrive, as 1 record\n" in told
     assert bench.lines("aam-posts") == []
 
     assert redrive(bench, "--stage", "fan-out")["redriven"] == ["0-0", "0-1"]
@@ -134,14 +134,14 @@ def test_redriving_that_stops_in_the_middle_goes_on_where_it_was(bench: Bench) -
             writer.put("dead-letters", b"%d" % number, partition=number % 2, headers=letter("fan-out", "e"))
     clock = SystemClock()
     first = Redriver(bench.settings, clock, lambda _: None)
-    plan = make_plan(first.candidates(), Choice(Wanted()), 0)
+    plan = make_plan(first.candidates(), Choice(Wanted()))
     first.send(plan.sends[:2], 1, lambda _: None)
 
     other = Redriver(bench.settings, clock, lambda _: None)
     other.take_over()
     with pytest.raises(SegwireError, match="another process has taken it over"):
         first.send(plan.sends[2:], 1, lambda _: None)
-    rest = make_plan(other.candidates(), Choice(Wanted()), 0)
+    rest = make_plan(other.candidates(), Choice(Wanted()))
     told: list[int] = []
     other.send(rest.sends, 2, told.append)
     assert told == [2, 3]
@@ -154,7 +154,7 @@ def test_rate_is_kept_and_a_sink_is_asked_in_the_users_partition(bench: Bench) -
             writer.put("dead-letters", b"{}", headers=letter("sink:p", "e", ("partition", b"2")))
     slept: list[float] = []
     redriver = Redriver(bench.settings, ManualClock(), slept.append)
-    redriver.send(make_plan(redriver.candidates(), Choice(Wanted()), 0).sends, 2, lambda _: None)
+    redriver.send(make_plan(redriver.candidates(), Choice(Wanted())).sends, 2, lambda _: None)
     assert slept == [0.0, 1.0]
     assert {found["partition"] for found in bench.lines("sink-requests")} == {2}
     assert "there is no dead letter 2-7" in bench.run("dead-letters", "redrive", "2-7", code=1)

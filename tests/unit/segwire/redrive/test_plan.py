@@ -6,7 +6,6 @@ from schemas.redriven import Redriven
 from segwire.inspect.dead_letters import DeadLetter, Wanted
 from segwire.redrive.plan import (
     FAILED_AGAIN,
-    LEFT_ALONE,
     REDRIVEN_BEFORE,
     SUPERSEDED,
     UNKNOWN_STAGE,
@@ -25,14 +24,14 @@ AGAIN = Choice(Wanted(), again=True)
 def candidate(
     name: str, *, stage: str = "fan-out", at: int = 1, redriven: int = 0, first: str | None = None,
     redriven_at: int | None = None, origin: tuple[str, int, int] | None = None, user_index: int | None = None,
-    checksum: int = 0, count: int | None = None, retry_at_ms: int | None = None, error: str = "bad-user",
+    checksum: int = 0, count: int | None = None, error: str = "bad-user",
 ) -> Candidate:  # fmt: skip
     letter = DeadLetter(name, stage, error, "r", "dev", at, redriven, first or name, redriven_at)
-    return Candidate(letter, origin, user_index, checksum, redriven if count is None else count, retry_at_ms)
+    return Candidate(letter, origin, user_index, checksum, redriven if count is None else count)
 
 
 def plan(*candidates: Candidate, choice: Choice = Choice(Wanted())) -> Plan:  # noqa: B008 - it is frozen
-    return make_plan(candidates, choice, NOW_MS)
+    return make_plan(candidates, choice)
 
 
 def test_letters_are_sent_oldest_first_and_marked_with_themselves() -> None:
@@ -100,12 +99,6 @@ def test_users_of_one_message_are_sent_as_one_record() -> None:
 )
 def test_what_is_not_surely_of_one_message_is_sent_apart(other: Candidate) -> None:
     assert len(plan(candidate("0-1", origin=ORIGIN, user_index=0), other).sends) == 2
-
-
-def test_partner_who_asked_to_be_left_alone_is_left_alone_until_then() -> None:
-    asked = candidate("0-1", stage="sink:p", retry_at_ms=NOW_MS + 1)
-    assert plan(asked, choice=AGAIN) == Plan([], {LEFT_ALONE: 1})
-    assert len(make_plan([asked], AGAIN, NOW_MS + 1).sends) == 1
 
 
 @pytest.mark.parametrize("stage", ["unknown", "sink:", "sink", "Ingest"])

@@ -67,7 +67,7 @@ def test_message_of_unknown_time_counts_as_received_when_it_was_set_aside() -> N
 
 
 def test_what_a_sink_set_aside_is_asked_of_that_sink_in_the_users_partition() -> None:
-    message = letter("sink:p", ("segwire-retry-at-ms", b"1"))
+    message = letter("sink:p")
     (record,) = sent(message)
     assert (record.topic, record.partition, record.key, record.value) == ("eu-sink-requests", 2, b"k", b"\xff")
     headers: Any = record.headers
@@ -77,7 +77,6 @@ def test_what_a_sink_set_aside_is_asked_of_that_sink_in_the_users_partition() ->
     assert redriven_marks(headers) == list(MARKS)
     said = dict(headers)
     assert (said["topic"], said["partition"], said["offset"]) == (b"eu-t", b"2", b"12")
-    assert "segwire-retry-at-ms" not in said
 
 
 def test_every_user_of_a_message_to_a_partner_is_asked_for_in_the_users_partition() -> None:
