@@ -194,9 +194,8 @@ class Membership:
         """Say which partner IDs the user has, and no longer has, to the processor that finds users by them."""
         if not story.synced and not story.unsynced:
             return
-        said: list[tuple[Literal["synced", "unsynced"], Partner]] = [
-            *(("synced", partner) for partner in story.synced), *(("unsynced", partner) for partner in story.unsynced)
-        ]  # fmt: skip
+        said: list[tuple[Literal["synced", "unsynced"], Partner]] = [("synced", partner) for partner in story.synced]
+        said += [("unsynced", partner) for partner in story.unsynced]
         for kind, partner in said:
             record = IdentityRecord(
                 kind=kind, dpid=partner.dpid, partner_uuid=partner.uuid, at=at_ms, aam_uuid=story.aam_uuid

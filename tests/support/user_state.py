@@ -4,6 +4,13 @@ from typing import Any
 
 from processors.rules.state import Destination, UserState
 
+# Not from `__slots__`, which the compiled classes do not have.
+_OF_DESTINATION = ("client_id", "destination_id", "segment_ids", "stamps", "since", "origins")
+_OF_USER = (
+    "offset", "version", "seen_day", "due_at", "removed_at", "active", "rules", "partners", "regions", "topics",
+    "origins", "tombstones", "tombstone_at",
+)  # fmt: skip
+
 Membership = tuple[str, int, bool, int, int]
 """Segment, last verified, whether active, since, origin."""
 
@@ -26,6 +33,5 @@ def user_state(head: dict[str, int], **lists: Any) -> UserState:
 
 def parts(user: UserState) -> dict[str, Any]:
     """Return everything that is in a state."""
-    plain: dict[str, Any] = {name: getattr(user, name) for name in UserState.__slots__ if name != "destinations"}
-    destinations = [{name: getattr(each, name) for name in Destination.__slots__} for each in user.destinations]
-    return {**plain, "destinations": destinations}
+    destinations = [{name: getattr(each, name) for name in _OF_DESTINATION} for each in user.destinations]
+    return {name: getattr(user, name) for name in _OF_USER} | {"destinations": destinations}
