@@ -24,7 +24,9 @@ from runtime.metrics import INGEST_IN_FLIGHT, INGEST_LATE_ACKS, INGEST_SPOOLED, 
 from schemas import headers as record_headers
 
 _SWEEP_S = 0.02
+# A sweep that comes later than this came after a standstill of this process; then the stores are heard for a while.
 _PAUSE_S = 0.2
+_LISTEN_S = 0.3
 # Half of librdkafka's own bound of records; the bound of bytes is given.
 _CROWDED_RECORDS = 50_000
 
@@ -96,7 +98,7 @@ class DurablePublisher:
         self._passed_over: set[Position] = set()
         self._sweeping = False
         self._swept_s = 0.0
-        self._listening = False
+        self._listens_until_s = 0.0
         self._told: set[str] = set()
         self._in_flight = 0
         self._in_flight_bytes = 0
@@ -243,6 +245,8 @@ class DurablePublisher:
     def _advance(self, message: Message, now_s: float) -> None:
         """Do what is next for a message that nobody answered yet."""
         elapsed_ms = (now_s - message.since_s) * 1000
+        if now_s < self._listens_until_s:
+            elapsed_ms = min(elapsed_ms, self._limits.ack_timeout_ms - 1)
         step = decide(self.circuit.state, message.ack, message.spool, elapsed_ms, self._limits)
         if step is Step.PRODUCE:
             self._produce(message)
@@ -302,15 +306,20 @@ class DurablePublisher:
         if not message.waiter.done():
             message.waiter.set_result(Verdict.TOO_LARGE if is_oversized else Verdict.NO_DURABLE_STORE)
 
+    def _note_standstill(self, now_s: float) -> None:
+        """Give nobody up for a moment where this process itself stood still.
+
+        What its threads and the disk had nearly done has to be done and heard first. Not twice in a row: who is starved
+        for long tells the truth in the end.
+        """
+        stood_still, self._swept_s = now_s - self._swept_s > _PAUSE_S, now_s
+        if stood_still and now_s > self._listens_until_s + _LISTEN_S:
+            self._listens_until_s = now_s + _LISTEN_S
+
     def _sweep(self) -> None:
         """Go on with those who have waited long enough."""
         now_s = self._clock.monotonic_s()
-        stood_still, self._swept_s = now_s - self._swept_s > _PAUSE_S, now_s
-        self._listening = stood_still and not self._listening
-        if self._listening:
-            # This process itself stood still: what the stores did meanwhile is heard before anyone is given up.
-            self._loop.call_later(_SWEEP_S, self._sweep)
-            return
+        self._note_standstill(now_s)
         # All wait equally long, so the first that may still wait is the last to look at.
         in_time = self._in_time
         overdue_s = now_s - self._limits.ack_wait_ms / 1000

@@ -25,6 +25,9 @@ OUTAGE_S = float(os.environ.get("SOAK_OUTAGE_S", "15"))
 # From here on every kind of outage is followed to the membership.
 WHOLE_OUTAGE_S = 60
 KILLS = int(os.environ.get("SOAK_KILLS", "8"))
+# Longer than the endpoint waits for its stores, shorter than the sender waits for the endpoint.
+STANDSTILL_S = 2.3
+STANDSTILLS = int(os.environ.get("SOAK_STANDSTILLS", "2"))
 # What the sender waits for an answer.
 SENDER_TIMEOUT_MS = 3000
 P99_DOWN_MS = 1500
@@ -179,6 +182,23 @@ def test_a_stop_under_traffic_with_kafka_down_is_in_time_and_loses_nothing(
     with running_ingest(topics, tmp_path) as ingest:
         wait_until_empty(ingest)
     assert load.acknowledged() <= set(stored(topics))
+
+
+def test_an_endpoint_that_stood_still_hears_its_disk_before_it_gives_anyone_up(
+    kafka: HarmedKafka, topics: KafkaSettings, tmp_path: Path
+) -> None:
+    with running_ingest(topics, tmp_path) as ingest:
+        kafka.signal(signal.SIGSTOP)
+        with sending(ingest.url + PATH, RATE_PER_S) as load:
+            wait_until(lambda: state_is(ingest, "kafka-down"), "Kafka not relied upon")
+            for _ in range(STANDSTILLS):
+                let_pass(load, 1)
+                ingest.process.send_signal(signal.SIGSTOP)
+                let_pass(load, STANDSTILL_S)
+                ingest.process.send_signal(signal.SIGCONT)
+        assert metric(ingest, "segwire_ingest_loss_risk_total") == 0
+    report("stood still", load.sent)
+    assert {sent.status for sent in load.sent} == {200}
 
 
 def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(
