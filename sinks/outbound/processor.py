@@ -98,14 +98,16 @@ class Outbound:
             outputs = []
         else:
             outputs = self._send(users, mapping, now_ms)
+            for user in users.values():
+                user.due_at = NEVER
         self._keep(users)
         self._dead["malformed-row"] += len(malformed)
         return malformed + outputs
 
     def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
         """Send what was asked for, and the batches that are due; the rest of either follows in the next turn."""
-        asked = self._again.turn(now_ms, partitions)
-        return [*asked, *self._batches(now_ms, partitions)] if self._plan.mode == "batch" else asked
+        # In real time too: it may have been the other mode until now.
+        return [*self._again.turn(now_ms, partitions), *self._batches(now_ms, partitions)]
 
     def resend(self, keys: Collection[bytes], segments: Collection[str], marks: Marks) -> list[OutputRecord]:
         """Send users as they are now, as `DeliversAgain` says."""

@@ -1,101 +1,19 @@
 """How the processor hosts the rules; the store is a dictionary here, and the partner a function."""
 
-import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterator
 
 import pytest
 
-from runtime.processor import Backpressure, InputRecord, OutputRecord
-from runtime.state.store import Timer, data_key
-from runtime.state.table import NO_TIMER, StateTable
-from schemas.avro_codec import decode_receipt, encode_key, encode_membership
+from runtime.processor import Backpressure, OutputRecord
+from runtime.state.store import data_key
+from schemas.avro_codec import decode_receipt, encode_key
 from schemas.event import Partner
-from schemas.membership import SegmentMembership
 from schemas.post_reading import parse_post
 from schemas.receipts import DeliveryReceipt
-from schemas.topics import TopicNames
-from sinks.outbound.dispatch import Dispatcher
-from sinks.outbound.mapping import Schedule, Window
-from sinks.outbound.message import Head
-from sinks.outbound.processor import OUTBOUND_CODEC, Outbound, Plan
-from sinks.outbound.records import Records
-from sinks.outbound.rules import Mode
-from sinks.outbound.sender import Sender
-from sinks.outbound.state import UserState
-from tests.support.loop import Clock
+from sinks.outbound.processor import OUTBOUND_CODEC
 from tests.support.outbound import DAY_MS, DPID, NOW_MS, USER, key_of, row
-from tests.support.partners import FakePartner, answer
-
-NAMES = TopicNames("eu-")
-PARTITION = 2
-
-
-class Entries:
-    def __init__(self) -> None:
-        self.entries: dict[bytes, bytes | None] = {}
-        self.timers: set[tuple[int, bytes]] = set()
-
-    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        return [self.entries.get(key) for key in keys]
-
-    def due(self, _partition: int, now_ms: int) -> Iterator[Timer]:
-        yield from (Timer(due_ms, key) for due_ms, key in sorted(self.timers) if due_ms <= now_ms)
-
-
-class NothingAsked:
-    def read(self, _positions: Mapping[int, int]) -> list[InputRecord]:
-        return []
-
-
-class Host:
-    """The processor over a table in memory; offsets go on across batches."""
-
-    def __init__(self, mode: Mode = "realtime") -> None:
-        self.runner = asyncio.Runner()
-        self.clock = Clock()
-        self.clock.at_s = NOW_MS / 1000
-        self.partner = FakePartner()
-        self.store = Entries()
-        self.table: StateTable[UserState] = StateTable(cast("Any", self.store), OUTBOUND_CODEC)
-        sender = Sender(self.partner, 4, 30)
-        dispatcher = Dispatcher("p", Head("c", "d", DPID), 10, sender, self.runner.run, self.clock)
-        schedule = Schedule([Window("1", "one"), Window("2", "2")])
-        records = Records(NAMES, "p", DPID)
-        plan = Plan(schedule, DPID, mode)
-        self.processor = Outbound(plan, self.table, dispatcher, records, NothingAsked(), self.clock)
-        self.offset = 0
-
-    def records(self, *said: SegmentMembership | tuple[bytes | None, bytes | None]) -> list[InputRecord]:
-        made = []
-        for each in said:
-            key, value = each if isinstance(each, tuple) else (encode_key(key_of(each)), encode_membership(each))
-            made.append(InputRecord(PARTITION, self.offset, key, value, None, self.clock.now_ms()))
-            self.offset += 1
-        return made
-
-    def process(self, *said: SegmentMembership | tuple[bytes | None, bytes | None]) -> list[OutputRecord]:
-        return list(self.processor.process(self.records(*said)))
-
-    def commit(self) -> None:
-        records = list(self.table.changelog())
-        for record in records:
-            key = data_key(record.partition, record.key)
-            self.store.entries[key] = record.value
-            self.store.timers = {timer for timer in self.store.timers if timer[1] != key}
-            due_ms = NO_TIMER if record.value is None else OUTBOUND_CODEC.summary(record.value).due_ms
-            if due_ms < NO_TIMER:
-                self.store.timers.add((due_ms, key))
-        self.table.drop()
-        self.processor.committed()
-
-    def abort(self) -> None:
-        self.table.drop()
-        self.processor.aborted()
-
-    def statuses(self) -> list[dict[str, str]]:
-        """Return what the partner was sent, message by message: statuses by segment, of each user the same here."""
-        return [{s.segment_id: s.status for s in parse_post(body).users[0].segments} for body in self.partner.bodies]
+from tests.support.outbound_host import PARTITION, Host
+from tests.support.partners import answer
 
 
 @pytest.fixture
@@ -262,4 +180,18 @@ def test_a_change_that_was_taken_back_before_the_batch_is_not_sent(batch: Host) 
 
 
 def test_in_real_time_nothing_is_ever_due(host: Host) -> None:
-    assert list(host.processor.punctuate(NOW_MS, [PARTITION])) == []
+    host.process(row("1", 1))
+    host.commit()
+    assert host.store.timers == set()
+    assert list(host.processor.punctuate(NOW_MS + 9 * DAY_MS, [PARTITION])) == []
+
+
+def test_what_waited_for_a_batch_still_goes_when_the_destination_is_real_time_by_then(batch: Host, host: Host) -> None:
+    batch.process(row("1", 1), row("1", 1, aam_uuid="other"))
+    batch.commit()
+    host.store.entries, host.store.timers = batch.store.entries, batch.store.timers
+    host.offset = batch.offset
+    host.process(row("2", 2))
+    host.commit()
+    host.processor.punctuate(NOW_MS + DAY_MS, [PARTITION])
+    assert host.statuses() == [{"one": "ACTIVE", "2": "ACTIVE"}, {"one": "ACTIVE"}]
