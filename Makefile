@@ -7,8 +7,8 @@ PIN := uv pip compile pyproject.toml --universal --python-version 3.11 --generat
 	--no-emit-find-links --no-annotate --custom-compile-command 'make pins' --no-config -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint unit test integration e2e chaos soak spike bench-membership run check wheel pins clean
-.PHONY: prometheus alerts dashboards render sink-kills
+.PHONY: help setup fmt lint unit test integration e2e chaos soak spike bench-ingest bench-membership ingest-reference run check wheel pins clean
+.PHONY: prometheus alerts dashboards helm-tools helm-check render sink-kills
 
 help:  ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -61,6 +61,13 @@ spike: setup  ## Ingest while ten senders start a batch of 20 000 messages each 
 sink-kills: setup  ## Kill the PostgreSQL sink 20 times under traffic, some minutes
 	SINK_KILLS=20 $(BIN)/pytest -s --timeout 1500 tests/integration/test_sink_postgres.py
 
+ingest-reference: setup  ## The tests of the hot route against the ASGI application, which the direct way must equal
+	TESTED_HOT_ROUTE=asgi $(BIN)/pytest tests/integration/test_ingest.py tests/integration/test_ingest_contract.py \
+		tests/integration/test_ingest_limits.py
+
+bench-ingest: setup  ## The ingest endpoint beside FastAPI, Go and Bento (needs Go; Bento is built for ten minutes, once)
+	$(BIN)/python benchmarks/ingest.py --phases 64 256 rate half
+
 bench-membership: setup  ## The membership processor beside Kafka Streams and Quix Streams (needs Maven and a JDK)
 	$(BIN)/python benchmarks/membership.py
 
@@ -73,9 +80,16 @@ alerts: setup prometheus  ## Each alert in a case where it fires and in one wher
 dashboards: setup prometheus  ## Every query of every dashboard against a real Prometheus and a real pipeline
 	$(BIN)/python -m tests.dashboards.live
 
-render: setup  ## Dashboards, rules and contracts anew from the code
+helm-tools: setup  ## Helm, kubeconform and schemas below the user's cache (needs Go and Maven; minutes)
+	$(BIN)/python -m tests.kubernetes.tools
+
+helm-check: helm-tools  ## The chart: lint, schemas, and what Segwire itself reads of it
+	$(BIN)/pytest tests/integration/test_helm_chart.py tests/unit/deploy/test_helm.py
+
+render: setup  ## Dashboards, rules, contracts and the chart's files anew from the code
 	$(BIN)/python -m deploy.grafana.render
 	$(BIN)/python -m deploy.prometheus.render > deploy/prometheus/rules.yaml
+	$(BIN)/python -m deploy.helm.render
 	$(BIN)/segwire topics render --format asyncapi > docs/asyncapi.yaml
 	$(BIN)/python -m segwire.contracts.openapi > docs/openapi.json
 	$(BIN)/python -m segwire.contracts.topics_page

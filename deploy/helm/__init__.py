@@ -1,0 +1,1 @@
+"""The Helm chart: what of it is rendered from the code."""
