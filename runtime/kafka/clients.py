@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError, UnreachableKafkaError
@@ -117,14 +117,14 @@ def transactional_config(kafka: KafkaSettings, processor: ProcessorSettings, tra
     }
 
 
-def require_brokers(kafka: KafkaSettings, timeout_s: float = 10.0) -> None:
-    """Ask the cluster for its metadata.
+def require_brokers(kafka: KafkaSettings, timeout_s: float = 10.0, admin: AdminClient | None = None) -> ClusterMetadata:
+    """Ask the cluster for its metadata, with `admin` where the caller has one already, and return them.
 
     Raises:
         UnreachableKafkaError: nobody answered within `timeout_s`.
     """
     try:
-        admin_client(kafka).list_topics(timeout=timeout_s)
+        return (admin or admin_client(kafka)).list_topics(timeout=timeout_s)
     except KafkaException as error:
         raise UnreachableKafkaError(
             f"kafka.bootstrap_servers: no broker answered at {kafka.bootstrap_servers!r} within {timeout_s:g} s "

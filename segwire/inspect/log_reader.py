@@ -14,7 +14,7 @@ from runtime.clock import Clock, SystemClock
 from runtime.errors import SegwireError
 from runtime.kafka.clients import Config, admin_client, consumer_config, require_brokers
 from runtime.settings import KafkaSettings
-from segwire.inspect.offsets import EARLIEST, LATEST, find_offsets
+from segwire.inspect.offsets import EARLIEST, LATEST, Place, find_offsets
 from segwire.inspect.times import BEGINNING, Start
 
 KeyFilter = Callable[[bytes | None], bool]
@@ -45,10 +45,11 @@ class LogReader:
         Raises:
             UnreachableKafkaError: nobody answered.
         """
-        require_brokers(kafka)
         self._kafka = kafka
         self._clock = clock or SystemClock()
         self._admin = admin_client(kafka)
+        # One connection and one answer for all that is asked at the start: each further one costs a round trip.
+        self._topics = require_brokers(kafka, admin=self._admin).topics
 
     def partitions(self, topic: str) -> int:
         """Return a topic's partition count.
@@ -56,7 +57,9 @@ class LogReader:
         Raises:
             SegwireError: the topic is not there.
         """
-        found = self._admin.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
+        found = self._topics.get(topic)
+        if found is None or not found.partitions:
+            found = self._admin.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
         if found.partitions:
             return len(found.partitions)
         why = found.error.str() if found.error else "it has no partitions"
@@ -67,7 +70,10 @@ class LogReader:
 
     def slices(self, topic: str, partitions: Sequence[int], start: Start = BEGINNING) -> list[Slice]:
         """Return what there is to read in `partitions` from `start` to the present end."""
-        wanted = [(topic, partition) for partition in partitions]
+        return self.slices_at([(topic, partition) for partition in partitions], start)
+
+    def slices_at(self, wanted: Sequence[Place], start: Start = BEGINNING) -> list[Slice]:
+        """Return what there is to read in these partitions of several topics, asked for at once."""
         first = find_offsets(self._admin, wanted, EARLIEST, self._clock)
         end = find_offsets(self._admin, wanted, LATEST, self._clock)
         if start.kind == "end":

@@ -20,9 +20,8 @@ def read_user(kafka: KafkaSettings, aam_uuid: str) -> UserRecords:
     rows: dict[SegmentMembershipKey, SegmentMembership] = {}
     changes: list[SegmentMembershipChange] = []
     reader = LogReader(kafka)
-    slices = []
-    for topic in (names.segment_membership_changes, names.segment_membership):
-        slices += reader.slices(topic, [partition_of(aam_uuid, reader.partitions(topic))])
+    topics = (names.segment_membership_changes, names.segment_membership)
+    slices = reader.slices_at([(topic, partition_of(aam_uuid, reader.partitions(topic))) for topic in topics])
     # In either topic the user's ID lies in the key's bytes as it is.
     for message in reader.read(slices, keep=lambda key: key is not None and wanted in key):
         key, value = message.key() or b"", message.value()
