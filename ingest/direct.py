@@ -116,7 +116,7 @@ class DirectRequest:
         """Hear that something has changed: of interest is only that the sender went away too early."""
         if self.disconnected and self.more_body and not self._counted:
             self._counted = True
-            INGEST_DISCONNECTS.inc()
+            INGEST_DISCONNECTS.labels(self._source.name).inc()
 
     def publish(self) -> None:
         """Hand the message over, now that it is whole."""
@@ -139,7 +139,7 @@ class DirectRequest:
         """Answer."""
         self._is_done = True
         route, protocol = self._route, self._protocol
-        route.took(self._started_s)
+        route.took(self._source, self._started_s)
         if verdict is not _DURABLE:
             protocol.hand_over(self, b"", Concluded(self._request_id, verdict))
             return
@@ -163,6 +163,11 @@ class DirectProtocol(Protocol):
         super().__init__(config, server_state, connections)
         self._route = route
         self._direct: DirectRequest | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class does
+        """Take a connection."""
+        super().connection_made(transport)
+        self.write_whole = self._answers.write_whole
 
     def begin(self) -> None:
         """Begin a message here, anything else in the application."""
@@ -194,10 +199,6 @@ class DirectProtocol(Protocol):
             self._direct = None
             self.waiting = _ANSWER
             direct.publish()
-
-    def write_whole(self, answer: bytes) -> None:
-        """Write an answer."""
-        self._answers.write_whole(answer)
 
     def hand_over(self, direct: DirectRequest, body: bytes, concluded: Concluded | None) -> None:
         """Have the application answer a request that has begun here; what is `concluded` is only told."""

@@ -92,6 +92,10 @@ class HotPath:
         # Looked up once: finding a labelled child costs more than counting.
         self._accepted = {name: INGEST_ANSWERS.labels(name, "200", "") for name in sources}
         self._accepted_bytes = {name: INGEST_BODY_BYTES.labels(name) for name in sources}
+        self._seconds = {name: INGEST_ANSWER_SECONDS.labels(name) for name in sources}
+        for name in sources:
+            # An increase from nothing to one is none: the alert needs to see the nought.
+            INGEST_LOSS_RISK.labels(name)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -105,14 +109,14 @@ class HotPath:
             if source is None:
                 raise _unknown_source(name)
             if concluded is not None:
-                raise _not_stored(concluded.verdict)
+                raise _not_stored(concluded.verdict, source)
             check_head(scope["method"], headers, source.max_body_bytes)
             body = await read_body(receive, source.max_body_bytes)
             started_s = self._clock.monotonic_s()
             try:
                 await self._store(source, headers, body, request_id)
             finally:
-                self.took(started_s)
+                self.took(source, started_s)
         except Refusal as refusal:
             INGEST_ANSWERS.labels(
                 "unknown" if source is None else source.name, str(refusal.problem.status), refusal.problem.name
@@ -123,7 +127,7 @@ class HotPath:
                 refusal.headers.append((b"connection", b"close"))
             await _refuse(refusal, request_id, receive, send)
         except ClientDisconnected:
-            INGEST_DISCONNECTS.inc()
+            INGEST_DISCONNECTS.labels("unknown" if source is None else source.name).inc()
         else:
             self.accepted(source, 1, len(body))
             headers_of_answer = [*OK_HEADERS, (REQUEST_ID, request_id.encode())]
@@ -147,9 +151,9 @@ class HotPath:
         self._accepted[source.name].inc(messages)
         self._accepted_bytes[source.name].inc(size_bytes)
 
-    def took(self, started_s: float) -> None:
+    def took(self, source: Source, started_s: float) -> None:
         """Count the time from a whole body to its answer."""
-        INGEST_ANSWER_SECONDS.observe(self._clock.monotonic_s() - started_s)
+        self._seconds[source.name].observe(self._clock.monotonic_s() - started_s)
 
     async def _store(self, source: Source, headers: Head, body: bytes, request_id: str) -> None:
         """Return when the message is durable.
@@ -168,7 +172,7 @@ class HotPath:
             raise Refusal(BAD_ENCODING, f"{error}. {BAD_ENCODING.remedy}") from None
         verdict = await self._publisher.publish(record)
         if verdict is not Verdict.DURABLE:
-            raise _not_stored(verdict)
+            raise _not_stored(verdict, source)
 
     async def _set_aside(
         self, problem: Problem, reason: str, source: Source, headers: Head, body: bytes, request_id: str
@@ -182,7 +186,7 @@ class HotPath:
         ]
         verdict = await self._publisher.publish(Record(self._topics.dead_letters, body, described))
         if verdict is not Verdict.DURABLE:
-            raise _not_stored(verdict)
+            raise _not_stored(verdict, source)
         DEAD_LETTERS.labels(STAGE, problem.name).inc()
 
     def _headers(self, source: Source, headers: Head, request_id: str) -> Headers:
@@ -213,12 +217,12 @@ def _inflate(body: bytes, encoding: bytes, max_body_bytes: int) -> bytes:
         raise Refusal(TOO_LARGE, f"{error}, or raise the source's max_body_bytes") from None
 
 
-def _not_stored(verdict: Verdict) -> Refusal:
+def _not_stored(verdict: Verdict, source: Source) -> Refusal:
     if verdict is Verdict.TOO_LARGE:
         return Refusal(
             TOO_LARGE, "Kafka refuses a record of this size: send fewer users, or raise the topic's max.message.bytes"
         )
-    INGEST_LOSS_RISK.inc()
+    INGEST_LOSS_RISK.labels(source.name).inc()
     return Refusal(NO_DURABLE_STORE, f"Neither Kafka nor the spool took it in time. {NO_DURABLE_STORE.remedy}")
 
 

@@ -278,7 +278,7 @@ class DurablePublisher:
     def _done(self, message: Message, position: Position) -> None:
         spool = message.home or self._store.spool
         if message.home is None:
-            INGEST_LATE_ACKS.inc()
+            INGEST_LATE_ACKS.labels(_source(message.record)).inc()
             self._late.discard(position)
             self._passed_over.discard(position)
         if spool is not None:

@@ -11,18 +11,22 @@ INGEST_ANSWERS = Counter(
     "segwire_ingest_answers", "Answers by source, status and problem type.", ["source", "status", "problem"]
 )
 INGEST_ANSWER_SECONDS = LoopHistogram(
-    "segwire_ingest_answer_seconds", "From the whole body received to the answer.", buckets=_LATENCY_S
+    "segwire_ingest_answer_seconds", "From the whole body received to the answer.", "source", buckets=_LATENCY_S
 )
 INGEST_BODY_BYTES = Counter("segwire_ingest_body_bytes", "Bytes of acknowledged bodies, as received.", ["source"])
 INGEST_IN_FLIGHT = Gauge("segwire_ingest_in_flight", "Messages produced and not yet acknowledged by Kafka.")
-INGEST_DISCONNECTS = Counter("segwire_ingest_disconnects", "Senders that went away before their whole body was here.")
+INGEST_DISCONNECTS = Counter(
+    "segwire_ingest_disconnects", "Senders that went away before their whole body was here.", ["source"]
+)
 INGEST_CONNECTIONS = Gauge("segwire_ingest_connections", "Open connections.")
 INGEST_CONNECTIONS_ENDED = Counter(
     "segwire_ingest_connections_ended",
     "Connections ended by us: idle, head-timeout, body-timeout, answer-not-read, refused, made-room, no-place.",
     ["reason"],
 )
-INGEST_LOSS_RISK = Counter("segwire_ingest_loss_risk", "Authenticated messages answered 503: the sender may lose them.")
+INGEST_LOSS_RISK = Counter(
+    "segwire_ingest_loss_risk", "Authenticated messages answered 503: the sender may lose them.", ["source"]
+)
 INGEST_STATE = Gauge(
     "segwire_ingest_state",
     "1 for each state that holds (starting, kafka-ok, kafka-slow, kafka-down, spool-high, spool-full, spool-failed, "
@@ -36,7 +40,9 @@ INGEST_PRODUCERS_REPLACED = Counter(
 INGEST_SPOOLED = Counter(
     "segwire_ingest_spooled", "Messages given to the spool, by source and the state of Kafka then.", ["source", "state"]
 )
-INGEST_LATE_ACKS = Counter("segwire_ingest_late_acks", "Spooled messages that Kafka acknowledged without a replay.")
+INGEST_LATE_ACKS = Counter(
+    "segwire_ingest_late_acks", "Spooled messages that Kafka acknowledged without a replay.", ["source"]
+)
 INGEST_REPLAYED = Counter("segwire_ingest_replayed", "Spooled messages that a replay brought to Kafka.", ["source"])
 INGEST_REPLAY_REFUSED = Counter(
     "segwire_ingest_replay_refused", "Replays that Kafka did not take, by reason (not-taken or too-large).", ["reason"]

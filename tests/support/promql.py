@@ -7,6 +7,8 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from runtime import metrics
+from runtime.loop_histogram import LoopHistogram
+from runtime.loop_histogram import LoopHistogram
 
 Labels = frozenset[str]
 
@@ -18,6 +20,11 @@ OF_EVERY_PROCESS: Mapping[str, Labels] = {
     "process_start_time_seconds": frozenset(),
     "ALERTS": frozenset({"alertname", "alertstate", "severity"}),
 }
+_OF_HISTOGRAMS: tuple[tuple[str, Labels], ...] = (
+    ("_bucket", frozenset({"le"})),
+    ("_count", frozenset()),
+    ("_sum", frozenset()),
+)
 _SELECTOR = re.compile(r"\b((?:segwire_|process_)[a-z0-9_]+|ALERTS)\b(?:\{([^}]*)\})?")
 _GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)")
 
@@ -27,17 +34,24 @@ def declared_series() -> dict[str, Labels]:
     found: dict[str, Labels] = dict(OF_EVERY_PROCESS)
     for metric in vars(metrics).values():
         if isinstance(metric, MetricWrapperBase):
-            labels = frozenset(metric._labelnames)
-            for suffix, more in _suffixes(metric):
-                found[metric._name + suffix] = labels | more
+            name, labels = metric._name, frozenset(metric._labelnames)
+        elif isinstance(metric, LoopHistogram):
+            name, labels = metric.name, frozenset({metric.label})
+        else:
+            continue
+        for suffix, more in _suffixes(metric):
+            found[name + suffix] = labels | more
+        elif isinstance(metric, LoopHistogram):
+            for suffix, more in _OF_HISTOGRAMS:
+                found[metric.name + suffix] = more | {metric.label}
     return found
 
 
 def _suffixes(metric: object) -> tuple[tuple[str, Labels], ...]:
     if isinstance(metric, Counter):
         return (("_total", frozenset()),)
-    if isinstance(metric, Histogram):
-        return (("_bucket", frozenset({"le"})), ("_count", frozenset()), ("_sum", frozenset()))
+    if isinstance(metric, (Histogram, LoopHistogram)):
+        return _OF_HISTOGRAMS
     assert isinstance(metric, Gauge)
     return (("", frozenset()),)
 

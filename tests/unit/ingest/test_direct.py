@@ -267,10 +267,10 @@ def test_a_sender_that_goes_away_within_its_body_is_counted_once() -> None:
     async def scenario() -> None:
         stored = Stored(Verdict.DURABLE)
         conversation = conversation_with(stored)
-        before = REGISTRY.get_sample_value("segwire_ingest_disconnects_total") or 0.0
+        before = REGISTRY.get_sample_value("segwire_ingest_disconnects_total", {"source": "dev"}) or 0.0
         await conversation.say(request()[:-1])
         conversation.protocol.connection_lost(None)
-        assert REGISTRY.get_sample_value("segwire_ingest_disconnects_total") == before + 1
+        assert REGISTRY.get_sample_value("segwire_ingest_disconnects_total", {"source": "dev"}) == before + 1
         assert stored.records == []
 
     asyncio.run(scenario())

@@ -9,6 +9,7 @@ from ingest.admission import Verdict
 from ingest.authentication.authenticator import Unauthenticated
 from ingest.client import Record
 from ingest.hot_path import HotPath, Source
+from ingest.publisher import Waiter
 from ingest.request import RequestIds
 from schemas.topics import TopicNames
 from tests.support.asgi import JSON, Answer, HeaderPairs, ask, ask_once, pieces
@@ -37,8 +38,8 @@ class RememberingPublisher:
         self.records.append(record)
         return self.verdict
 
-    def not_ready(self) -> str | None:
-        return None
+    def submit(self, record: Record, waiter: Waiter) -> None:
+        raise AssertionError("the application awaits its verdicts")
 
 
 class HeldPublisher(RememberingPublisher):
@@ -258,10 +259,10 @@ def test_400_is_said_only_after_the_dead_letter_is_durable() -> None:
 
 @pytest.mark.parametrize("payload", [GOOD, b"{"])
 def test_without_a_durable_store_everything_is_503_and_a_loss_risk(payload: bytes) -> None:
-    before = REGISTRY.get_sample_value("segwire_ingest_loss_risk_total") or 0.0
+    before = REGISTRY.get_sample_value("segwire_ingest_loss_risk_total", {"source": "dev"}) or 0.0
     answer, _ = post(payload, verdict=Verdict.NO_DURABLE_STORE)
     assert_problem(answer, 503, "no-durable-store")
-    assert REGISTRY.get_sample_value("segwire_ingest_loss_risk_total") == before + 1
+    assert REGISTRY.get_sample_value("segwire_ingest_loss_risk_total", {"source": "dev"}) == before + 1
 
 
 def test_a_record_that_kafka_never_takes_is_413() -> None:
@@ -272,12 +273,12 @@ def test_a_record_that_kafka_never_takes_is_413() -> None:
 
 @pytest.mark.parametrize("parts", [[], [GOOD[:20]], [GOOD]])
 def test_a_sender_that_goes_away_is_not_answered_and_nothing_is_stored(parts: list[bytes]) -> None:
-    before = REGISTRY.get_sample_value("segwire_ingest_disconnects_total") or 0.0
+    before = REGISTRY.get_sample_value("segwire_ingest_disconnects_total", {"source": "dev"}) or 0.0
     publisher = RememberingPublisher()
     answer = ask_once(hot_path(publisher), "POST", URL, JSON, pieces(*parts, complete=False))
     assert answer.status == 0
     assert publisher.records == []
-    assert REGISTRY.get_sample_value("segwire_ingest_disconnects_total") == before + 1
+    assert REGISTRY.get_sample_value("segwire_ingest_disconnects_total", {"source": "dev"}) == before + 1
 
 
 def test_each_source_is_told_apart() -> None:

@@ -8,11 +8,13 @@ VALUES = (0.0, 0.001, 0.0011, 0.5, 0.7, 1.0, 3.0, 3.1, 100.0)
 
 def test_it_is_exposed_as_the_library_exposes_its_own() -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()
-    cheap = LoopHistogram("waited_seconds", "How long.", BOUNDS, ours)
-    reference = Histogram("waited_seconds", "How long.", buckets=BOUNDS, registry=theirs)
-    for value in VALUES:
-        cheap.observe(value)
-        reference.observe(value)
+    cheap = LoopHistogram("waited_seconds", "How long.", "who", BOUNDS, ours)
+    reference = Histogram("waited_seconds", "How long.", ["who"], buckets=BOUNDS, registry=theirs)
+    for who, values in (("one", VALUES), ("other", VALUES[:2]), ("nobody", ())):
+        for histogram in (cheap, reference):
+            child = histogram.labels(who)
+            for value in values:
+                child.observe(value)
     assert lines(ours) == lines(theirs)
 
 
