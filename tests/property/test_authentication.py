@@ -1,6 +1,7 @@
 """Signatures and tokens over any input."""
 
 import base64
+import hmac
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +26,11 @@ def accepts(requests: SignedRequests, signature: bytes, body: bytes) -> bool:
     except Refusal:
         return False
     return True
+
+
+@given(BODIES, KEYS, ALGORITHMS)
+def test_a_signature_is_the_standard_librarys_hmac(body: bytes, key: bytes, algorithm: HmacAlgorithm) -> None:
+    assert sign(key, algorithm, body) == base64.b64encode(hmac.digest(key, body, algorithm))
 
 
 @given(BODIES, KEYS, KEYS, ALGORITHMS)

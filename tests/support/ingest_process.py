@@ -99,6 +99,8 @@ def environment(kafka: KafkaSettings, **variables: str) -> dict[str, str]:
     configured = {
         "SEGWIRE_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "SEGWIRE_KAFKA__TOPIC_PREFIX": kafka.topic_prefix,
+        # So that the same tests run against the reference: make ingest-reference.
+        "SEGWIRE_INGEST__HOT_ROUTE": os.environ.get("TESTED_HOT_ROUTE"),
     }
     return {**kept, **{name: value for name, value in configured.items() if value}, **variables}
 
