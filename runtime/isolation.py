@@ -23,6 +23,8 @@ from schemas.headers import REDRIVEN, SOURCE, header_text
 _log = structlog.get_logger()
 
 _SHARE_RECORDS = 10_000
+# Where processes die of a portion, the next ones try its records one by one.
+_RAMP_PORTION = 256
 # A dead letter has its own of these.
 _OWN_HEADERS = frozenset({"stage", "error", "reason", "source", "topic", "partition", "offset", "user-index", REDRIVEN})
 
@@ -47,6 +49,7 @@ class Isolation:
         """Set records of `place` aside; `attempts` are what former processes left."""
         self._place = place
         self._usual = settings.batch_records
+        self._portion_max = max(settings.batch_records, _RAMP_PORTION)
         self._ramp_records = settings.max_transaction_records
         self._run_max = settings.poison_run_records
         self._share_max = settings.poison_share_percent
@@ -74,14 +77,17 @@ class Isolation:
         self._attempts.end()
 
     def portion(self, positions: Mapping[int, int | None]) -> int:
-        """Return how many records to fetch, of the partitions that are held, with their next offsets."""
+        """Return how many records to fetch, of the partitions that are held, with their next offsets.
+
+        In careful times that may be more than a batch: they share a transaction.
+        """
         memory = self._attempts.memory
         if self._set_aside:
             self._set_aside = {at: failure for at, failure in self._set_aside.items() if at[0] in positions}
         self._alone = bool(memory.suspects) and self._attempts.suspected(positions)
         if self._alone:
             return 1
-        return self._usual if self._portion is None else min(self._portion, self._usual)
+        return self._usual if self._portion is None else self._portion
 
     def split(
         self, records: Sequence[InputRecord], positions: Mapping[int, int | None]
@@ -131,7 +137,7 @@ class Isolation:
         if records == 1 and self.careful:
             ((partition, offset),) = first.items()
             self._decide(partition, offset, failure)
-        self._portion = max(1, records // 2)
+        self._portion = min(max(1, records // 2), self._portion_max)
         self._failing.set(1)
         _log.warning("records_tried_in_parts", error=failure.error, records=records, portion=self._portion)
 
@@ -142,8 +148,8 @@ class Isolation:
         self._note_seen(records)
         self._ramp_left -= records
         if self._portion is not None:
-            self._portion *= 2
-            if self._portion >= self._usual and self._ramp_left <= 0:
+            self._portion = min(2 * self._portion, _RAMP_PORTION if self._ramp_left > 0 else self._portion_max)
+            if self._portion == self._portion_max and self._ramp_left <= 0:
                 self._relax()
 
     def idle(self) -> None:

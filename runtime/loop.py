@@ -6,7 +6,7 @@ KIP-447.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -24,7 +24,7 @@ from runtime.kafka.asking import InstanceIdHeldError
 from runtime.kafka.transaction import OutcomeUnknown, RecordsFailed, TransactionAborted, TransactionalProducer
 from runtime.lag import LagMeter
 from runtime.open_transaction import OpenTransaction
-from runtime.processor import Backpressure, InputRecord, Processor
+from runtime.processor import Backpressure, InputRecord, OutputRecord, Processor
 from runtime.rejoin import Rejoin
 from runtime.service import StopSignal
 from runtime.settings import ProcessorSettings
@@ -169,7 +169,7 @@ class TransactionLoop:
         letter = isolation.begin_attempt(now)
         self._processing = True
         try:
-            transaction.produce(self._processor.process(now) if letter is None else [letter])
+            transaction.produce(self._outputs(now) if letter is None else [letter])
         except Backpressure as pressure:
             transaction.exclude(now[pressure.processed :])
             self._hold(pressure)
@@ -182,6 +182,19 @@ class TransactionLoop:
         finally:
             self._processing = False
         reach("processed")
+
+    def _outputs(self, records: Sequence[InputRecord]) -> Iterable[OutputRecord]:
+        if len(records) <= self._settings.batch_records:
+            return self._processor.process(records)
+        return self._in_batches(records)
+
+    def _in_batches(self, records: Sequence[InputRecord]) -> Iterator[OutputRecord]:
+        size = self._settings.batch_records
+        for begin in range(0, len(records), size):
+            try:
+                yield from self._processor.process(records[begin : begin + size])
+            except Backpressure as pressure:
+                raise Backpressure(pressure.wait_s, begin + pressure.processed) from pressure
 
     def _hold(self, pressure: Backpressure) -> None:
         """Commit what is done, and let the rest come again after a pause; the group sees a living member."""

@@ -5,6 +5,7 @@ from confluent_kafka import TopicPartition
 from runtime.attempts import Memory, Suspect
 from runtime.errors import InvariantError, SegwireError
 from runtime.isolation import PoisonLimitError
+from runtime.processor import Backpressure
 from tests.support.loop import FakeMessage, FakeState, Hosted, Kept, nothing
 
 
@@ -91,7 +92,7 @@ def test_state_of_a_failed_attempt_is_dropped_before_the_next() -> None:
 def test_afterwards_portions_are_as_large_as_before() -> None:
     hosted = Hosted(batch_records=8, commit_interval_ms=10_000)
     hosted.processor.poison = {"0/0": failing}
-    until_stopped(hosted, ends={0: 100})
+    until_stopped(hosted, ends={0: 1000})
     assert not hosted.isolation.careful
     assert [len(batch) for batch in hosted.processor.batches[-4:-1]] == [8, 8, 8]
 
@@ -213,9 +214,25 @@ def test_after_a_death_portions_begin_small_and_grow() -> None:
     kept = Kept()
     kept.text = msgspec.json.encode(Memory(running=True)).decode()
     hosted = Hosted(kept=kept, batch_records=16, max_transaction_records=100, commit_interval_ms=10_000)
-    until_stopped(hosted, ends={0: 200})
-    assert [len(batch) for batch in hosted.processor.batches][:9] == [1, 2, 4, 8, 16, 16, 16, 16, 16]
+    published = hosted.run(hosted.assign(0), *[nothing] * 300, hosted.stop.set, ends={0: 200})
+    assert [len(transaction) for transaction in published] == [1, 2, 4, 8, 16, 32, 64, 73]
+    assert max(map(len, hosted.processor.batches)) == 16
     assert not hosted.isolation.careful
+
+
+def test_backpressure_within_a_large_portion_keeps_what_was_done_before() -> None:
+    kept = Kept()
+    kept.text = msgspec.json.encode(Memory(running=True)).decode()
+    hosted = Hosted(kept=kept, batch_records=2)
+
+    def press_once() -> None:
+        del hosted.processor.poison["0/6"]
+        hosted.processor.pressures = [Backpressure(1, processed=1)]
+
+    hosted.processor.poison["0/6"] = press_once
+    published = hosted.run(hosted.assign(0), *[hosted.wait(2)] * 30, ends={0: 20})
+    assert [value for transaction in published for value in transaction] == [f"0/{n}" for n in range(20)]
+    assert published[2] == ["0/3", "0/4", "0/5"]
 
 
 def test_an_idle_topic_ends_the_caution() -> None:
