@@ -8,7 +8,6 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from runtime import metrics
 from runtime.loop_histogram import LoopHistogram
-from runtime.loop_histogram import LoopHistogram
 
 Labels = frozenset[str]
 
@@ -41,9 +40,6 @@ def declared_series() -> dict[str, Labels]:
             continue
         for suffix, more in _suffixes(metric):
             found[name + suffix] = labels | more
-        elif isinstance(metric, LoopHistogram):
-            for suffix, more in _OF_HISTOGRAMS:
-                found[metric.name + suffix] = more | {metric.label}
     return found
 
 
