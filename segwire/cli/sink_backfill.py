@@ -2,6 +2,7 @@
 
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import click
 
@@ -10,6 +11,8 @@ from runtime.destination_settings import DestinationSettings
 from runtime.errors import ConfigurationError, SegwireError
 from runtime.settings import Settings
 from segwire.cli.connection import connected_settings
+from segwire.embedded.postgres.storage import PostgresStorage
+from segwire.up.with_postgres import POSTGRES, add_postgres
 
 
 def backfill(settings: Settings, name: str, segments: tuple[str, ...], restart: bool) -> None:
@@ -21,7 +24,7 @@ def backfill(settings: Settings, name: str, segments: tuple[str, ...], restart: 
     """
     from sinks.app import find_sink
 
-    settings = connected_settings(settings)
+    settings = _with_running_postgres(connected_settings(settings), name)
     section = find_sink(settings, name)
     if not isinstance(section, DestinationSettings):
         _write_rows(settings, name, segments, restart)
@@ -33,6 +36,14 @@ def backfill(settings: Settings, name: str, segments: tuple[str, ...], restart: 
                 + ", ".join(sorted(section.segments))
             )
     _ask(settings, name, segments, restart)
+
+
+def _with_running_postgres(settings: Settings, name: str) -> Settings:
+    """Return settings with the sink that a running `up --with postgres` of the data directory has added."""
+    storage = PostgresStorage(Path(settings.data_dir))
+    if name != POSTGRES or name in settings.effective_sinks() or not storage.dsn_file.exists():
+        return settings
+    return add_postgres(settings)
 
 
 def _ask(settings: Settings, name: str, segments: tuple[str, ...], restart: bool) -> None:
