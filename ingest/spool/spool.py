@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+import structlog
+
 from ingest.spool.cursor import remove_cursor
 from ingest.spool.errors import SpoolClosed, SpoolError, SpoolFailed, SpoolFull, disk_error
 from ingest.spool.frame import FRAME_HEAD
@@ -25,10 +27,17 @@ from ingest.spool.record import PAYLOAD_BYTES_MAX, Position, Spooled, SpoolRecor
 from ingest.spool.recovery import Recovered, recover
 from ingest.spool.removal import Removal
 from ingest.spool.segment import HEADER_BYTES
-from ingest.spool.state import SpoolLimits, SpoolState
+from ingest.spool.state import Level, SpoolLimits, SpoolState
 from ingest.spool.writer import Append, Outcome, Writer
 from runtime.clock import Clock
 from runtime.metrics import SPOOL_APPENDS, SPOOL_FSYNC_SECONDS, SPOOL_REPLAYED
+
+# What waits for a spool has been refused, or is about to be.
+_HANGS_S = 2.0
+# Worth a line: it is where the time of answers went.
+_SLOW_S = 1.0
+
+_log = structlog.get_logger()
 
 _SYNCED = SPOOL_APPENDS.labels("synced")
 _FULL = SPOOL_APPENDS.labels("full")
@@ -56,6 +65,7 @@ class Spool:
         self._health = Health(directory, limits)
         self._removal = Removal(directory, self._ledger, self._writer, self._health.disk_freed)
         self._queued_bytes = 0
+        self._waiting_since_s: float | None = None
         self._closed = False
         publish_gauges(self, clock)
 
@@ -103,6 +113,8 @@ class Spool:
         error = self._refusal(len(payload))
         if error is None:
             self._queued_bytes += FRAME_HEAD.size + len(payload)
+            if self._waiting_since_s is None:
+                self._waiting_since_s = self._clock.monotonic_s()
             self._writer.append(Append(payload, record.received_at_ms, future))
         else:
             future.set_exception(error)
@@ -145,14 +157,15 @@ class Spool:
     def state(self) -> SpoolState:
         """Return how it is now; cheap enough for every request."""
         used_bytes = self._used_bytes
+        hangs = self._hangs()
         return SpoolState(
-            level=self._health.level(used_bytes),
+            level=self._health.level(used_bytes) if hangs is None else Level.FAILED,
             used_bytes=used_bytes,
             bytes_max=self._limits.bytes_max,
             pending_records=self._ledger.pending_records,
             segments=len(self._ledger.segments),
             oldest_ms=self._ledger.oldest_ms(),
-            trouble=self._health.trouble(used_bytes),
+            trouble=hangs or self._health.trouble(used_bytes),
         )
 
     async def probe(self) -> SpoolState:
@@ -188,6 +201,14 @@ class Spool:
             remove_cursor(self._directory)
         self._lock.release(remove_directory=remove_directory)
 
+    def _hangs(self) -> str | None:
+        """Say that the disk stores nothing although it does not refuse either; None where it does."""
+        since_s = self._waiting_since_s
+        waited_s = 0.0 if since_s is None else self._clock.monotonic_s() - since_s
+        if waited_s < _HANGS_S:
+            return None
+        return f"spool {self._directory}: its disk has stored nothing for {waited_s:.0f} s; look at the machine's disk"
+
     @property
     def _used_bytes(self) -> int:
         return self._ledger.total_bytes + self._queued_bytes
@@ -207,7 +228,10 @@ class Spool:
     def _delivered(self, group: Sequence[Append], outcome: Outcome) -> None:
         """Tell those who waited for a group."""
         self._queued_bytes -= sum(FRAME_HEAD.size + len(append.payload) for append in group)
+        self._waiting_since_s = self._clock.monotonic_s() if self._queued_bytes else None
         SPOOL_FSYNC_SECONDS.observe(outcome.took_s)
+        if outcome.took_s >= _SLOW_S:
+            _log.warning("spool_disk_slow", directory=str(self._directory), took_s=outcome.took_s, records=len(group))
         self._ledger.active = outcome.active
         if outcome.name is None:
             self._refuse(group, outcome)

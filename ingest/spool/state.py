@@ -14,7 +14,7 @@ class Level(Enum):
     FULL = "full"
     """The last append found no room: its own bound, the disk's, or a quota."""
     FAILED = "failed"
-    """The disk refused the last append."""
+    """The disk refused the last append, or does not answer at all."""
 
 
 class SpoolState(msgspec.Struct, frozen=True):

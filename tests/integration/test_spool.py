@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -15,8 +16,10 @@ from ingest.spool.adoption import adopt
 from ingest.spool.errors import SpoolClosed, SpoolFull, SpoolLocked
 from ingest.spool.inspection import inspect_spool, inspect_spools
 from ingest.spool.record import Position
+from ingest.spool.spool import Spool
 from ingest.spool.state import Level, SpoolLimits
 from runtime.clock import SystemClock
+from tests.support.producer import HandClock
 from tests.support.spool import (
     RECEIVED_AT_MS,
     number_of,
@@ -249,6 +252,36 @@ def test_state_and_gauges_tell_age_records_and_bytes(tmp_path: Path) -> None:
         assert metric("oldest_age_seconds", spool="worker-7") == pytest.approx(max(age_s, 0), abs=60)
         await spool.close()
         assert REGISTRY.get_sample_value("segwire_ingest_spool_bytes", {"spool": "worker-7"}) is None
+
+    run(scenario())
+
+
+def test_disk_that_hangs_is_told_until_it_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+    sync = os.fdatasync
+
+    def hang(fd: int) -> None:
+        assert answers.wait(LIMIT_S)
+        sync(fd)
+
+    async def scenario() -> None:
+        clock = HandClock()
+        spool = await Spool.open(tmp_path, SpoolLimits(), clock)
+        monkeypatch.setattr("ingest.spool.active.os.fdatasync", hang)
+        first = spool.append(spool_record(1))
+        clock.now_s += 1.9
+        second = spool.append(spool_record(2))
+        assert (spool.state().level, spool.state().trouble) == (Level.OK, None)
+        clock.now_s += 0.2
+        state = spool.state()
+        assert state.level is Level.FAILED
+        assert "stored nothing for 2 s" in (state.trouble or "")
+        answers.set()
+        await asyncio.gather(first, second)
+        assert (spool.state().level, spool.state().trouble) == (Level.OK, None)
+        clock.now_s += 10
+        assert spool.state().level is Level.OK
+        await spool.close()
 
     run(scenario())
 

@@ -39,7 +39,8 @@ class RememberingPublisher:
         return self.verdict
 
     def submit(self, record: Record, waiter: Waiter) -> None:
-        raise AssertionError("the application awaits its verdicts")
+        self.records.append(record)
+        waiter.set_result(self.verdict)
 
 
 class HeldPublisher(RememberingPublisher):
