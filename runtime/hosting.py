@@ -19,8 +19,9 @@ from runtime.logs import configure_logs
 from runtime.loop import TransactionLoop
 from runtime.management import ManagementServer
 from runtime.processor import Processor
+from runtime.processor_settings import ProcessorSettings
 from runtime.service import ReadyFile, StopSignal, run_together, settle_collector
-from runtime.settings import KafkaSettings, ProcessorSettings, Settings
+from runtime.settings import KafkaSettings, Settings
 from runtime.state.changelog import Changelog
 from runtime.state.durable import DurableState
 from runtime.state.restore import Restorer

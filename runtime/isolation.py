@@ -17,7 +17,7 @@ from runtime.dead_letters import dead_letter
 from runtime.errors import SegwireError
 from runtime.kafka.transaction import RecordsFailed
 from runtime.processor import InputRecord, OutputRecord, RecordHeaders
-from runtime.settings import ProcessorSettings
+from runtime.processor_settings import ProcessorSettings
 from schemas.headers import REDRIVEN, SOURCE, header_text
 
 _log = structlog.get_logger()

@@ -25,9 +25,9 @@ from runtime.kafka.transaction import OutcomeUnknown, RecordsFailed, Transaction
 from runtime.lag import LagMeter
 from runtime.open_transaction import OpenTransaction
 from runtime.processor import Backpressure, InputRecord, OutputRecord, Processor
+from runtime.processor_settings import ProcessorSettings
 from runtime.rejoin import Rejoin
 from runtime.service import StopSignal
-from runtime.settings import ProcessorSettings
 from runtime.state.durable import DurableState
 from runtime.watchdog import Watchdog
 

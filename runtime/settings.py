@@ -13,8 +13,7 @@ from pydantic import Field, model_validator
 from runtime.authentication_settings import HmacSettings, OAuth2Settings
 from runtime.destination_settings import DestinationSettings
 from runtime.http_settings import LimitSettings, Network, TlsSettings, is_loopback
-from runtime.processor_settings import Port
-from runtime.processor_settings import ProcessorSettings as ProcessorSettings  # noqa: PLC0414 - found here by the loop
+from runtime.processor_settings import Port, ProcessorSettings
 from runtime.settings_base import Section as _Section
 from runtime.sink_settings import FIRST_SINK_PORT, SinkSettings
 

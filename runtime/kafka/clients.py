@@ -9,7 +9,8 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError, UnreachableKafkaError
-from runtime.settings import KafkaSettings, ProcessorSettings
+from runtime.processor_settings import ProcessorSettings
+from runtime.settings import KafkaSettings
 from schemas.topics import MESSAGE_MAX_BYTES
 
 Config = dict[str, Any]
