@@ -5,7 +5,7 @@ from deploy.prometheus.alert import Alert, happened
 INGEST_ALERTS = (
     Alert(
         name="SegwireLossRisk",
-        expr="increase(segwire_ingest_loss_risk_total[5m]) > 0",
+        expr=happened("segwire_ingest_loss_risk_total", "5m"),
         held_for="0m",
         severity="page",
         says="Messages were answered 503: neither Kafka nor the disk took them, and the sender tries only once more.",

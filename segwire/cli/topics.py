@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from schemas.topics import topics_for
 from segwire.cli.connection import connected_settings
 from segwire.cli.options import config_option, data_dir_option, json_option, read_settings
 
@@ -25,7 +26,7 @@ def apply(config: Path | None, data_dir: Path | None) -> None:
     from runtime.kafka.topics import apply_topics
 
     settings = connected_settings(read_settings(config, data_dir))
-    for line in apply_topics(settings.kafka) or ["nothing to do"]:
+    for line in apply_topics(settings.kafka, topics_for(settings.destinations)) or ["nothing to do"]:
         click.echo(line)
 
 
@@ -39,7 +40,8 @@ def describe(config: Path | None, data_dir: Path | None, as_json: bool) -> None:
     from segwire.inspect.output import until_pipe_closes
     from segwire.inspect.topics_text import format_states, states_as_json
 
-    states = describe_topics(connected_settings(read_settings(config, data_dir)).kafka)
+    settings = connected_settings(read_settings(config, data_dir))
+    states = describe_topics(settings.kafka, topics_for(settings.destinations))
     with until_pipe_closes():
         click.echo(msgspec.json.encode(states_as_json(states)) if as_json else format_states(states))
 
@@ -109,11 +111,12 @@ def render(config: Path | None, data_dir: Path | None, form: str, cluster: str) 
     from segwire.inspect.output import until_pipe_closes
     from segwire.inspect.topics_text import render_markdown
 
-    kafka = read_settings(config, data_dir).kafka
+    settings = read_settings(config, data_dir)
+    kafka, topics = settings.kafka, topics_for(settings.destinations)
     renderings: dict[str, Callable[[], str]] = {
-        "markdown": lambda: render_markdown(kafka.topic_prefix),
-        "asyncapi": lambda: render_asyncapi(kafka),
-        "strimzi": lambda: render_strimzi(kafka, cluster),
+        "markdown": lambda: render_markdown(kafka.topic_prefix, topics),
+        "asyncapi": lambda: render_asyncapi(kafka, topics),
+        "strimzi": lambda: render_strimzi(kafka, cluster, topics),
     }
     with until_pipe_closes():
         click.echo(renderings[form]().rstrip("\n"))

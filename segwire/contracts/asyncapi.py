@@ -4,6 +4,7 @@
 Source: AsyncAPI 3.0.0; Kafka bindings 0.5.0.
 """
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, cast
 
@@ -38,12 +39,12 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
-def render_asyncapi(kafka: KafkaSettings) -> str:
+def render_asyncapi(kafka: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> str:
     """Render the document as YAML, for the prefix, partition count and replication factor of `kafka`."""
-    return yaml.dump(asyncapi(kafka), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=118)
+    return yaml.dump(asyncapi(kafka, topics), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=118)
 
 
-def asyncapi(kafka: KafkaSettings) -> Document:
+def asyncapi(kafka: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> Document:
     """Return the document. Private topics are in it, so that nothing is unexplained, and are marked as such."""
     return {
         "asyncapi": "3.0.0",
@@ -55,10 +56,10 @@ def asyncapi(kafka: KafkaSettings) -> Document:
         },
         "defaultContentType": "application/json",
         "servers": {"kafka": _server()},
-        "channels": {topic.name: _channel(topic, kafka) for topic in TOPICS},
-        "operations": {f"write-{topic.name}": _operation(topic) for topic in TOPICS},
+        "channels": {topic.name: _channel(topic, kafka) for topic in topics},
+        "operations": {f"write-{topic.name}": _operation(topic) for topic in topics},
         "components": {
-            "messages": {topic.name: _message(topic) for topic in TOPICS},
+            "messages": {topic.name: _message(topic) for topic in topics},
             "schemas": _json_schemas(),
         },
     }

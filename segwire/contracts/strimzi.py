@@ -1,6 +1,7 @@
 """The topics as Strimzi resources, for clusters whose topics are kept in Git. Source: Strimzi 1.x, `KafkaTopic` v1."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -11,9 +12,9 @@ from schemas.topics import TOPICS, Topic
 API_VERSION = "kafka.strimzi.io/v1"
 
 
-def render_strimzi(kafka: KafkaSettings, cluster: str) -> str:
-    """Render one `KafkaTopic` for each topic of the manifest, for the Strimzi cluster named `cluster`."""
-    return yaml.safe_dump_all((kafka_topic(topic, kafka, cluster) for topic in TOPICS), sort_keys=False)
+def render_strimzi(kafka: KafkaSettings, cluster: str, topics: Sequence[Topic] = TOPICS) -> str:
+    """Render one `KafkaTopic` for each topic, for the Strimzi cluster named `cluster`."""
+    return yaml.safe_dump_all((kafka_topic(topic, kafka, cluster) for topic in topics), sort_keys=False)
 
 
 def kafka_topic(topic: Topic, kafka: KafkaSettings, cluster: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def states_as_json(states: Sequence[TopicState]) -> list[dict[str, Any]]:
     ]
 
 
-def render_markdown(prefix: str = "") -> str:
+def render_markdown(prefix: str = "", topics: Sequence[Topic] = TOPICS) -> str:
     """Render the manifest as documentation."""
     parts = [
         "# Topics\n",
@@ -52,11 +52,11 @@ def render_markdown(prefix: str = "") -> str:
             ("topic", "key", "value", "cleanup", "partitioned by", "readers"),
             [
                 (f"`{prefix}{t.name}`", t.key, t.value, format_cleanup(t), _PARTITIONED_BY[t.partitioning], t.readers)
-                for t in TOPICS
+                for t in topics
             ],
         ),
     ]
-    for topic in TOPICS:
+    for topic in topics:
         settings = [(f"`{key}`", f"`{value}`") for key, value in sorted(topic.configuration().items())]
         private = " Private: its format may change with every release." if topic.private else ""
         parts += [f"\n## `{prefix}{topic.name}`\n", f"{topic.purpose}{private}\n"]

@@ -99,3 +99,13 @@ def test_doctor_without_kafka_still_checks_the_machine() -> None:
     result = run("doctor", env={})
     assert result.exit_code == 2
     assert "✓ schemas" in result.output
+
+
+@pytest.mark.parametrize("form", ["markdown", "asyncapi", "strimzi"])
+def test_topics_of_configured_destinations_are_rendered(form: str, tmp_path: Path) -> None:
+    file = tmp_path / "segwire.yaml"
+    destination = '{url: "https://partner.example.org", client_id: 1, destination_id: 2, segments: {"3": {}}}'
+    file.write_text(f"destinations: {{partner-a: {destination}}}\n", encoding="utf-8")
+    result = run("topics", "render", "--format", form, "--config", str(file))
+    assert result.exit_code == 0
+    assert "outbound-state-partner-a" in result.output
