@@ -64,11 +64,14 @@ def _rate(service: ServiceView, figures: Figures) -> str:
         "fan-out": f"{figures.events_per_s:,.0f} events/s",
         "membership": f"{figures.changes_per_s:,.0f} changes/s",
     }
+    if service.name in figures.sinks:
+        return f"{figures.sinks[service.name].records_per_s:,.0f} records/s"
     return rates.get(service.name, "")
 
 
 def _lag(service: ServiceView, figures: Figures) -> str:
     lags = {"fan-out": figures.fan_out_lag_records, "membership": figures.membership_lag_records}
+    lags |= {name: sink.lag_records for name, sink in figures.sinks.items()}
     return f"{lags[service.name]:,} records" if service.name in lags else ""
 
 

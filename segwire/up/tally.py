@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.topics import SEGMENT_EVENTS
-from segwire.up.view import Figures
+from segwire.up.view import Figures, SinkFigures
 
 _WINDOW_MS = 5_000
 
@@ -32,6 +32,9 @@ _COUNTERS = {
     "changes": _Series("segwire_membership_changes_total"),
     "dead_letters": _Series("segwire_dead_letters_total"),
 }
+# Names of services, and of figures of their own.
+_SINK = "sink-"
+_RECORDS = _Series("segwire_processor_records_total")
 _GAUGES = {
     "lag_records": _Series("segwire_processor_lag_records"),
     "users": _Series("segwire_membership_users"),
@@ -55,13 +58,18 @@ class Tally:
             return
         samples = list(_samples(metrics))
         for figure, series in _COUNTERS.items():
-            value = _sum(samples, series)
-            before = self._last.get((service, figure), 0.0)
-            # A counter that went back belongs to a new process, and began at 0.
-            self._totals[figure] += value - before if value >= before else value
-            self._last[service, figure] = value
+            self._add(service, figure, _sum(samples, series))
+        if service.startswith(_SINK):
+            self._totals.setdefault(service, 0.0)
+            self._add(service, service, _sum(samples, _RECORDS))
         for figure, series in _GAUGES.items():
             self._gauges[service, figure] = _sum(samples, series)
+
+    def _add(self, service: str, figure: str, value: float) -> None:
+        before = self._last.get((service, figure), 0.0)
+        # A counter that went back belongs to a new process, and began at 0.
+        self._totals[figure] += value - before if value >= before else value
+        self._last[service, figure] = value
 
     def figures(self, now_ms: int) -> Figures:
         """Return the figures at `now_ms` (monotonic; never goes back)."""
@@ -72,18 +80,23 @@ class Tally:
             posts_per_s=self._rate("posts"),
             events_per_s=self._rate("events"),
             changes_per_s=self._rate("changes"),
-            **{figure: int(total) for figure, total in self._totals.items()},
+            **{figure: int(self._totals[figure]) for figure in _COUNTERS},
             fan_out_lag_records=int(self._gauges.get(("fan-out", "lag_records"), 0)),
             membership_lag_records=int(self._gauges.get(("membership", "lag_records"), 0)),
             users=int(self._gauges.get(("membership", "users"), 0)),
             memberships=int(self._gauges.get(("membership", "memberships"), 0)),
+            sinks={
+                name: SinkFigures(self._rate(name), int(self._gauges.get((name, "lag_records"), 0)))
+                for name in self._totals
+                if name.startswith(_SINK)
+            },
         )
 
     def _rate(self, figure: str) -> float:
         (first_ms, first), (last_ms, last) = self._history[0], self._history[-1]
         if last_ms <= first_ms:
             return 0.0
-        return (last[figure] - first[figure]) * 1000 / (last_ms - first_ms)
+        return (last[figure] - first.get(figure, 0.0)) * 1000 / (last_ms - first_ms)
 
 
 def _samples(metrics: str) -> Iterator[tuple[str, Labels, float]]:

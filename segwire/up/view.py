@@ -1,6 +1,7 @@
 """What is shown: plain values, made by the supervisor and rendered by the table and the lines."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 State = Literal["starting", "ready", "waiting", "ended"]
@@ -16,6 +17,14 @@ class ServiceView:
     problem: str = ""
     restarts: int
     url: str
+
+
+@dataclass(frozen=True)
+class SinkFigures:
+    """What one sink did."""
+
+    records_per_s: float
+    lag_records: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +43,7 @@ class Figures:
     membership_lag_records: int = 0
     users: int = 0
     memberships: int = 0
+    sinks: Mapping[str, SinkFigures] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from segwire.up.reporter import LineReporter
 from segwire.up.table import duration, live_table, summary
-from segwire.up.view import Figures, ServiceView, State, View
+from segwire.up.view import Figures, ServiceView, SinkFigures, State, View
 
 
 def _service(name: str, state: State = "ready", detail: str = "", restarts: int = 0) -> ServiceView:
@@ -34,6 +34,13 @@ def test_table_shows_rates_lag_and_totals() -> None:
     assert "7 changes/s" in lines
     assert "9 records" in lines
     assert "users 1,234   memberships 5,678" in lines
+
+
+def test_table_shows_each_sink_with_its_own_lag() -> None:
+    figures = Figures(sinks={"sink-a": SinkFigures(1200, 0), "sink-b": SinkFigures(3, 4567)})
+    lines = _rendered(_view(_service("sink-a"), _service("sink-b"), figures=figures)).splitlines()
+    assert any(line.startswith("sink-a") and "1,200 records/s  " in line and "0 records" in line for line in lines)
+    assert any(line.startswith("sink-b") and "3 records/s" in line and "4,567 records" in line for line in lines)
 
 
 def test_table_says_why_a_service_is_not_ready() -> None:

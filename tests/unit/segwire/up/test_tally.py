@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 import runtime.metrics
 from segwire.up.tally import Tally
+from segwire.up.view import SinkFigures
 
 
 def _ingest(ok: int, refused: int = 0) -> str:
@@ -38,6 +39,23 @@ def test_a_child_that_does_not_answer_changes_nothing() -> None:
     tally.observe("ingest", "")
     figures = tally.figures(0)
     assert (figures.posts, figures.not_ok) == (6, 1)
+
+
+def _sink(records: int, lag: int) -> str:
+    return (
+        f'segwire_processor_records_total{{processor="sink-a"}} {records}\n'
+        f'segwire_processor_records_total{{processor="sink-a:changes"}} {records}\n'
+        f'segwire_processor_lag_records{{processor="sink-a"}} {lag}\n'
+    )
+
+
+def test_a_sink_has_figures_of_its_own_also_after_its_restart() -> None:
+    tally = Tally()
+    tally.figures(0)
+    tally.observe("sink-a", _sink(10, 5))
+    assert tally.figures(1000).sinks == {"sink-a": SinkFigures(20, 5)}
+    tally.observe("sink-a", _sink(5, 0))
+    assert tally.figures(2000).sinks == {"sink-a": SinkFigures(15, 0)}
 
 
 def test_events_are_only_what_went_to_their_topic() -> None:
