@@ -94,7 +94,7 @@ class Outbound:
         users = self._applied(records, malformed)
         if self._plan.mode == "batch":
             for user in users.values():
-                user.due_at = batch_due_ms(user, now_ms, decide(user, mapping, now_ms, "batch") is not None)
+                self._put_off(user, mapping, now_ms)
             outputs = []
         else:
             outputs = self._send(users, mapping, now_ms)
@@ -178,6 +178,13 @@ class Outbound:
     def refresh_metrics(self) -> None:
         """Set the gauges of what is held."""
         metrics.STATE_BYTES.labels(processor=self._records.service).set(self._table.store.bytes_on_disk())
+
+    @staticmethod
+    def _put_off(user: UserState, mapping: Mapping, now_ms: int) -> None:
+        news = decide(user, mapping, now_ms, "batch") is not None
+        user.due_at = batch_due_ms(user, now_ms, news)
+        if not news:
+            tidy(user)
 
     def _forget(self) -> None:
         self._dead.clear()

@@ -179,6 +179,16 @@ def test_a_change_that_was_taken_back_before_the_batch_is_not_sent(batch: Host) 
     assert batch.store.timers == set()
 
 
+def test_a_deleted_user_leaves_nothing_behind_in_batch_mode_either(batch: Host) -> None:
+    batch.process(row("1", 1, "INACTIVE", cause="PRIVACY"))
+    batch.commit()
+    batch.processor.punctuate(NOW_MS + DAY_MS, [PARTITION])
+    batch.commit()
+    batch.process((encode_key(key_of(row("1", 1))), None))
+    batch.commit()
+    assert batch.store.entries == {data_key(PARTITION, USER.encode()): None}
+
+
 def test_in_real_time_nothing_is_ever_due(host: Host) -> None:
     host.process(row("1", 1))
     host.commit()
