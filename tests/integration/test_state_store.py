@@ -1,6 +1,6 @@
 """The local store and the table over it, on a real disk."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -182,6 +182,46 @@ def test_a_partition_is_wiped_and_no_other(table: StateTable[Counted]) -> None:
     assert [len(list(store.scan(partition))) for partition in (2, 3, 4)] == [1, 0, 1]
     assert [len(_due(table, 10, partition)) for partition in (2, 3, 4)] == [1, 0, 1]
     assert [store.checkpoint(partition) is None for partition in (2, 3, 4)] == [False, True, False]
+
+
+def test_a_wipe_that_ends_anywhere_leaves_no_checkpoint_that_vouches_for_what_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill within a wipe: whatever was done by then, what is left must not look whole."""
+    for steps in range(3):
+        store = _open(tmp_path / str(steps))
+        writes = Writes()
+        writes.put(A, b"1")
+        writes.arm(Timer(5, A))
+        writes.checkpoint(3, Checkpoint("cluster", "topic", 4, 77, 1000))
+        store.write(writes)
+        left = [steps]
+
+        def counted(call: Callable[..., None], left: list[int] = left) -> Callable[..., None]:
+            def step(*arguments: object) -> None:
+                if not left[0]:
+                    raise KeyboardInterrupt
+                left[0] -= 1
+                call(*arguments)
+
+            return step
+
+        class Killed:
+            def __init__(self, store: StateStore) -> None:
+                self.delete = counted(store._db.delete)
+                self.delete_range = counted(store._db.delete_range)
+
+        real = store._db
+        monkeypatch.setattr(store, "_db", Killed(store))
+        with pytest.raises(KeyboardInterrupt):
+            store.wipe(3)
+        monkeypatch.setattr(store, "_db", real)
+        store.close()
+        again = _open(tmp_path / str(steps))
+        whole = (list(again.scan(3)), list(again.due(3, 10))) == ([(A, b"1")], [Timer(5, A)])
+        assert (again.checkpoint(3) is None) or whole
+        assert (again.checkpoint(3) is None) == (steps > 0)
+        again.close()
 
 
 def test_everything_is_there_after_it_was_closed_and_opened(tmp_path: Path) -> None:
