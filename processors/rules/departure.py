@@ -25,6 +25,8 @@ def expire(story: Story, now_ms: int, limits: TimeLimits) -> None:
             end.destination, end.position, active=False, since=at, cause="EXPIRED", version=version, changed_at=at
         )  # fmt: skip
     if inactive_at <= now_ms:
+        if user.tombstone_at < inactive_at:
+            _bury(story)  # before another removal puts it off
         remove(story, inactive_at, "INACTIVE_USER", limits)
     if user.tombstone_at <= now_ms:
         _bury(story)

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import msgspec
 from confluent_kafka import Message
 
-from schemas.avro_codec import decode_change, decode_membership
+from schemas.avro_codec import decode_change, decode_key, decode_membership
 from schemas.event import Origin, SegmentEvent, decode_event
+from schemas.membership import SegmentMembership
 from schemas.privacy import PrivacyRequest
-from tests.chaos.traffic import INACTIVITY_DAYS, SEGMENT_TTL_DAYS, TTL_DAYS
-from tests.support.oracle import Oracle, change_of, changes_by_key, row_of, rows_by_key
+from tests.chaos.traffic import DAY_MS, INACTIVITY_DAYS, SEGMENT_TTL_DAYS, TOMBSTONE_AFTER_DAYS, TTL_DAYS
+from tests.support.oracle import Key, Oracle, Row, User, change_of, changes_by_key, row_of
 from tests.support.processors import Pipeline
 
 SHOWN = 5
@@ -28,8 +29,37 @@ class Verdict(NamedTuple):
     differences: list[str]
 
 
+class _Grave(NamedTuple):
+    """The rows of a removed user, and when they are deleted."""
+
+    at_ms: int
+    keys: frozenset[Key]
+
+
 class RemovalOracle(Oracle):
-    """Hears requests for removals, too. Source: wire format, section 3 (d)."""
+    """Hears requests for removals, too, and knows of tombstones. Source: wire format, section 3 (d).
+
+    `published` holds what each key's rows are, in order: None is a tombstone.
+    """
+
+    def __init__(self, *, default_ttl_days: int, inactivity_days: int, ttl_days: Mapping[str, int]) -> None:
+        super().__init__(
+            default_ttl_days=default_ttl_days, inactivity_days=inactivity_days, ttl_days=ttl_days
+        )  # fmt: skip
+        self.published: dict[Key, list[Row | None]] = {}
+        self._graves: dict[str, _Grave] = {}
+
+    def pass_time(self, aam_uuid: str, now_ms: int) -> None:
+        """Let rows be deleted in their turn: a removal before that puts it off."""
+        while (grave := self._graves.get(aam_uuid)) is not None and grave.at_ms <= now_ms:
+            super().pass_time(aam_uuid, grave.at_ms)
+            if self._graves[aam_uuid] == grave:
+                del self._graves[aam_uuid]
+                for key in grave.keys - self._users[aam_uuid].memberships.keys():
+                    self.published[key].append(None)
+        super().pass_time(aam_uuid, now_ms)
+        if (grave := self._graves.get(aam_uuid)) is not None and grave.at_ms <= now_ms:
+            self.pass_time(aam_uuid, now_ms)
 
     def hear_request(self, request: PrivacyRequest, origin: Origin) -> None:
         self.pass_time(request.aam_uuid, request.requested_at)
@@ -43,8 +73,25 @@ class RemovalOracle(Oracle):
                 self._turn(user, key, "PRIVACY", since=at_ms, changed_at=at_ms)
             known.since = at_ms
             self._publish(user, key, "PRIVACY")
+        self._dig(user, at_ms)
         user.memberships, user.partners, user.regions, user.seen = {}, [], (), None
         user.removed_at = at_ms
+
+    def _remove(self, user: User, at_ms: int) -> None:
+        self._dig(user, at_ms)
+        super()._remove(user, at_ms)
+
+    def _dig(self, user: User, at_ms: int) -> None:
+        """All rows that are not deleted yet are to be, a while after the latest removal."""
+        aam_uuid = next(known for known, at in self._users.items() if at is user)
+        before = self._graves.get(aam_uuid)
+        keys = frozenset(user.memberships) | (before.keys if before is not None else frozenset())
+        if keys:
+            self._graves[aam_uuid] = _Grave(at_ms + TOMBSTONE_AFTER_DAYS * DAY_MS, keys)
+
+    def _publish(self, user: User, key: Key, cause: str) -> None:
+        super()._publish(user, key, cause)
+        self.published.setdefault(key, []).append(self.rows[-1])
 
 
 def expect(messages: Sequence[Message]) -> RemovalOracle:
@@ -70,17 +117,31 @@ def judge(pipeline: Pipeline) -> Verdict:
     """Read everything, and compare it."""
     messages = pipeline.read(pipeline.names.segment_events)
     oracle = expect(messages)
-    published_rows = pipeline.read(pipeline.names.segment_membership)
-    rows = [decode_membership(bytes(value)) for message in published_rows if (value := message.value()) is not None]
+    published = published_by_key(pipeline.read(pipeline.names.segment_membership))
+    rows = [row for of_key in published.values() for row in of_key if row is not None]
     changes = [decode_change(bytes(m.value() or b"")) for m in pipeline.read(pipeline.names.segment_membership_changes)]
     differences = [
         *_differences("changes", changes_by_key(oracle.changes), changes_by_key(map(change_of, changes))),
-        *_differences("rows", rows_by_key(oracle.rows), rows_by_key(map(row_of, rows))),
+        *_differences("rows", oracle.published, {key: list(map(_row_of, rows)) for key, rows in published.items()}),
         *_unsorted("changes", [(tuple(row_of(change).key), change.version) for change in changes]),
         *_unsorted("rows", [(tuple(row_of(row).key), row.version) for row in rows]),
         *_dead(pipeline),
     ]
     return Verdict(len(messages), len(rows), len(changes), differences)
+
+
+def published_by_key(messages: Sequence[Message]) -> dict[Key, list[SegmentMembership | None]]:
+    """Return the rows of each key in order, None for a tombstone."""
+    found: dict[Key, list[SegmentMembership | None]] = {}
+    for message in messages:
+        key, value = decode_key(bytes(message.key() or b"")), message.value()
+        where = Key(key.client_id, key.destination_id, key.aam_uuid, key.segment_id)
+        found.setdefault(where, []).append(None if value is None else decode_membership(bytes(value)))
+    return found
+
+
+def _row_of(published: SegmentMembership | None) -> Row | None:
+    return None if published is None else row_of(published)
 
 
 def _differences(what: str, wanted: Mapping[Any, list[Any]], found: Mapping[Any, list[Any]]) -> list[str]:

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 from tests.chaos.judge import expect
 from tests.chaos.member import Member
 from tests.chaos.plan import SESSION_S, Plan
-from tests.chaos.traffic import INACTIVITY_DAYS, SEGMENT_TTL_DAYS, TTL_DAYS
+from tests.chaos.traffic import INACTIVITY_DAYS, SEGMENT_TTL_DAYS, TOMBSTONE_AFTER_DAYS, TTL_DAYS
 from tests.support.cluster import Cluster
 from tests.support.kafka import LIMIT_S, wait_until
 from tests.support.processors import PARTITIONS, Pipeline
@@ -73,10 +73,15 @@ class Stage:
             member.wake()
         self.wait(self.all_processed, "every message is processed", SETTLE_LIMIT_S)
         names = self.pipeline.names
-        wanted = len(expect(self.pipeline.read(names.segment_events)).changes)
+        oracle = expect(self.pipeline.read(names.segment_events))
         self.wait(
-            lambda: len(self.pipeline.read(names.segment_membership_changes)) >= wanted,
+            lambda: len(self.pipeline.read(names.segment_membership_changes)) >= len(oracle.changes),
             "every change is published", SETTLE_LIMIT_S,
+        )  # fmt: skip
+        rows = sum(map(len, oracle.published.values()))
+        self.wait(
+            lambda: len(self.pipeline.read(names.segment_membership)) >= rows,
+            "every row and every tombstone is published", SETTLE_LIMIT_S,
         )  # fmt: skip
 
     def delete_topics(self) -> None:
@@ -125,7 +130,7 @@ def environment_of(plan: Plan, servers: str, prefix: str) -> dict[str, str]:
         "WATCHDOG_S": 60,
         "DEFAULT_TTL_DAYS": TTL_DAYS,
         "INACTIVITY_DAYS": INACTIVITY_DAYS,
-        "TOMBSTONE_AFTER_DAYS": 30,
+        "TOMBSTONE_AFTER_DAYS": TOMBSTONE_AFTER_DAYS,
         "REMOVAL_MARKER_DAYS": 36_500,
         **{f"SEGMENTS__{segment}__TTL_DAYS": days for segment, days in SEGMENT_TTL_DAYS.items()},
     }

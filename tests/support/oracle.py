@@ -89,7 +89,9 @@ class _Membership:
 
 
 @dataclass
-class _User:
+class User:
+    """What is remembered of a user."""
+
     memberships: dict[Key, _Membership] = field(default_factory=dict)
     partners: list[Partner] = field(default_factory=list)
     regions: tuple[int, ...] = ()
@@ -104,7 +106,7 @@ class Oracle:
         self._default_ttl_days = default_ttl_days
         self._inactivity_days = inactivity_days
         self._ttl_days = ttl_days
-        self._users: dict[str, _User] = {}
+        self._users: dict[str, User] = {}
         self.rows: list[Row] = []
         self.changes: list[Change] = []
 
@@ -113,7 +115,7 @@ class Oracle:
             self.hear(event)
 
     def hear(self, event: SegmentEvent) -> None:
-        user = self._users.setdefault(event.aam_uuid, _User())
+        user = self._users.setdefault(event.aam_uuid, User())
         self.pass_time(event.aam_uuid, event.received_at)
         removed_at = user.removed_at
         segments = event.segments
@@ -134,7 +136,7 @@ class Oracle:
 
     def pass_time(self, aam_uuid: str, now_ms: int) -> None:
         """Let happen what is due for a user by `now_ms`, the earliest first."""
-        user = self._users.setdefault(aam_uuid, _User())
+        user = self._users.setdefault(aam_uuid, User())
         while True:
             ends = []
             for key, known in user.memberships.items():
@@ -158,7 +160,7 @@ class Oracle:
         """Return the last row of each key."""
         return {row.key: row for row in self.rows}
 
-    def _hear_segment(self, user: _User, event: SegmentEvent, said: SegmentStatus) -> None:
+    def _hear_segment(self, user: User, event: SegmentEvent, said: SegmentStatus) -> None:
         key = Key(event.client_id, event.destination_id, event.aam_uuid, said.segment_id)
         known = user.memberships.get(key)
         if known is None:
@@ -183,7 +185,7 @@ class Oracle:
                 self._turn(user, key, cause, since=expires_at, changed_at=event.received_at)
             self._publish(user, key, cause)
 
-    def _hear_inactive(self, user: _User, key: Key, event: SegmentEvent) -> None:
+    def _hear_inactive(self, user: User, key: Key, event: SegmentEvent) -> None:
         known = user.memberships[key]
         if known.status == "ACTIVE":
             known.origin = event.origin
@@ -193,7 +195,7 @@ class Oracle:
             known.since = known.verified_at
             self._publish(user, key, "DISQUALIFIED")
 
-    def _remove(self, user: _User, at_ms: int) -> None:
+    def _remove(self, user: User, at_ms: int) -> None:
         for key, known in user.memberships.items():
             if known.status == "ACTIVE":
                 self._turn(user, key, "INACTIVE_USER", since=at_ms, changed_at=at_ms)
@@ -202,7 +204,7 @@ class Oracle:
         user.memberships, user.partners, user.regions, user.seen = {}, [], (), None
         user.removed_at = at_ms
 
-    def _turn(self, user: _User, key: Key, cause: str, *, since: int, changed_at: int) -> None:
+    def _turn(self, user: User, key: Key, cause: str, *, since: int, changed_at: int) -> None:
         known = user.memberships[key]
         previous = None if known.since is None else (known.status, known.since)
         known.status = "ACTIVE" if cause == "QUALIFIED" else "INACTIVE"
@@ -210,10 +212,10 @@ class Oracle:
         change = "ENTERED" if cause == "QUALIFIED" else "EXITED"
         self.changes.append(Change(self._row(user, key, cause), change, previous, changed_at, known.origin))
 
-    def _publish(self, user: _User, key: Key, cause: str) -> None:
+    def _publish(self, user: User, key: Key, cause: str) -> None:
         self.rows.append(self._row(user, key, cause))
 
-    def _row(self, user: _User, key: Key, cause: str) -> Row:
+    def _row(self, user: User, key: Key, cause: str) -> Row:
         known = user.memberships[key]
         assert known.since is not None
         expires_at = self._expires_at(key.segment_id, known.verified_at) if known.status == "ACTIVE" else None
