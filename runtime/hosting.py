@@ -104,8 +104,8 @@ def transaction_loop(
 
 
 def _stage(name: str) -> str:
-    """Return the stage of a processor's dead letters. Source: interfaces, *Topics*."""
-    return "sink:" + name.removeprefix("sink-") if name.startswith("sink-") else name
+    """Return the stage of a processor's dead letters; the loops of one sink share its. Source: interfaces, *Topics*."""
+    return "sink:" + name.removeprefix("sink-").partition(":")[0] if name.startswith("sink-") else name
 
 
 def serve(

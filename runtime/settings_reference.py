@@ -36,6 +36,15 @@ sources:
 membership:
   default_ttl_days: 120
   segments: {"14356": {ttl_days: 30, name: "newsletter"}}
+sinks:
+  warehouse: {type: postgres, dsn_file: /run/secrets/warehouse-dsn}
+destinations:
+  partner-a:
+    url: "https://partner.example/segments"
+    client_id: "74323"
+    destination_id: "423"
+    auth: {hmac: {keys: [{secret_file: /run/secrets/partner-a}]}}
+    segments: {"14356": {value: "gold"}}
 ```
 """
 
