@@ -20,11 +20,11 @@ from schemas.redriven import Redriven, redriven_marks
 from sinks.outbound.again import Again, HandsOutRequests, Marks
 from sinks.outbound.dispatch import Dispatcher
 from sinks.outbound.mapping import Mapping, Schedule
-from sinks.outbound.memberships import apply_row, apply_tombstone, knows
+from sinks.outbound.memberships import apply_row, apply_tombstone, drop_deleted, knows
 from sinks.outbound.message import UserEntry
 from sinks.outbound.packing import Delivery
 from sinks.outbound.records import Records, Sent
-from sinks.outbound.rules import Mode, batch_due_ms, decide, decide_asked, settle, tidy
+from sinks.outbound.rules import Mode, batch_due_ms, decide, decide_asked, settle
 from sinks.outbound.state import NEVER, UserState, copy_state, decode_state, encode_state
 from sinks.redelivery import original_record
 
@@ -184,7 +184,7 @@ class Outbound:
         news = decide(user, mapping, now_ms, "batch") is not None
         user.due_at = batch_due_ms(user, now_ms, news)
         if not news:
-            tidy(user)
+            drop_deleted(user)
 
     def _forget(self) -> None:
         self._dead.clear()
@@ -227,7 +227,7 @@ class Outbound:
             if not any(done[entry].parked for entry in delivery.entries()):
                 settle(delivery.user, delivery.decision, mapping, now_ms)
         for user in users.values():
-            tidy(user)
+            drop_deleted(user)
         return list(self._told(deliveries, done, {} if wish is None else wish.marks))
 
     def _deliveries(

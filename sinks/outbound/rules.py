@@ -74,13 +74,7 @@ def settle(user: UserState, decision: Decision, mapping: Mapping, now_ms: int) -
         user.told_at = now_ms
         user.told_mapping = mapping.fingerprint
         user.told_partners = fingerprint(sorted(user.partners))
-    tidy(user)
-
-
-def tidy(user: UserState) -> None:
-    """Forget what is over: deleted rows, and what was told of segments that are gone."""
     drop_deleted(user)
-    user.told = {value: told for value, told in user.told.items() if told.active or told.segment_id in user.segments}
 
 
 def batch_due_ms(user: UserState, now_ms: int, news: bool) -> int:

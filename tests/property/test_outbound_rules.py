@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemas.event import Partner
 from schemas.membership import SegmentMembership
 from sinks.outbound.mapping import Mapping, Schedule, Window
-from sinks.outbound.memberships import apply_row, apply_tombstone
+from sinks.outbound.memberships import apply_row, apply_tombstone, drop_deleted
 from sinks.outbound.rules import Decision, Mode, decide, settle
 from sinks.outbound.state import UserState, copy_state, decode_state, encode_state
 from tests.support.outbound import DAY_MS, DPID, NOW_MS, key_of, row
@@ -88,19 +88,17 @@ class Partnership:
             if decision is not None:
                 settle(user, decision, self.mapping(), self.now_ms)
                 self.settled(decision)
-            self.forget_deleted()
+            drop_deleted(user)
             self.partners_stored = self.partners_heard()
             self.waiting.clear()
-            self.stored = decode_state(encode_state(user))
+            self.forget_deleted()
+            self.stored = UserState() if user.blank else decode_state(encode_state(user))
 
     def forget_deleted(self) -> None:
-        """Nothing is known any more of a segment without a row, but that the partner may still hold it for active."""
+        """Rows go, and with the last one all that was known of the user."""
         self.rows = {key: said for key, said in self.rows.items() if said.version}
-        if self.acknowledged is not None:
-            told, *others = self.acknowledged
-            known = {segment for segment, _ in self.rows}
-            told = {value: status for value, status in told.items() if status or self.meaning[value] in known}
-            self.acknowledged = told, *others  # type: ignore[assignment]
+        if not self.rows:
+            self.acknowledged = None
 
     def arrive(self, decision: Decision) -> None:
         for entry in decision.entries:
@@ -208,6 +206,9 @@ def play(both: Partnership, name: object, *words: object) -> None:
         case "delete", (str(segment), str(place), bool(compacted)):
             both.delete(segment, place, compacted=compacted)
         case "map", (list(segments), list(values)):
+            # As with a deletion: what only the batch under way knew would be lost.
+            if both.in_flight:
+                both.send("acknowledged")
             both.values = dict(zip(segments, values, strict=False))
         case "partners", (tuple(partners),):
             both.partners = partners
