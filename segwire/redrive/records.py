@@ -1,10 +1,13 @@
 """What a dead letter is sent again as. Pure. Source: ADR 10."""
 
+from collections.abc import Sequence
+
 from confluent_kafka import Message
 
 from runtime.processor import OutputRecord, RecordHeaders
 from schemas.headers import CONTENT_TYPE, RECEIVED_AT_MS, REDRIVEN, SOURCE, header_text
 from schemas.partitioning import partition_of
+from schemas.post import MalformedPost
 from schemas.post_reading import parse_post
 from schemas.redriven import RedriveMark, encode_mark, redriven_header
 from schemas.requests import REDRIVE, request_headers
@@ -29,10 +32,9 @@ def redriven_records(names: TopicNames, partitions: int, message: Message, send:
     kept = _kept(headers, message.timestamp()[1])
     kept.append(redriven_header(list(send.marks)))
     sink = sink_of(stage)
-    if sink is not None and header_text(headers, CONTENT_TYPE) is not None:
-        return _requests_by_user(names, partitions, value or b"", sink, send)
     if sink is not None:
-        return [_request(names, message, sink, kept)]
+        users = _users(value) if header_text(headers, CONTENT_TYPE) is not None else []
+        return _requests_by_user(names, partitions, users, sink, send) or [_request(names, message, sink, kept)]
     topic = {"membership": names.segment_events, "identity": names.identity}.get(stage, names.aam_posts)
     return [OutputRecord(topic, -1, key, value, kept)]
 
@@ -60,11 +62,18 @@ def _kept(headers: RawHeaders, at_ms: int) -> RecordHeaders:
     return kept
 
 
+def _users(body: bytes | None) -> list[str]:
+    """Return the users of a message to a partner, each once; none where it is no message."""
+    try:
+        return list(dict.fromkeys(user.aam_uuid for user in parse_post(body or b"").users))
+    except MalformedPost:
+        return []
+
+
 def _requests_by_user(
-    names: TopicNames, partitions: int, body: bytes, sink: str, send: Send
+    names: TopicNames, partitions: int, users: Sequence[str], sink: str, send: Send
 ) -> list[OutputRecord]:  # fmt: skip
     headers = [*request_headers(sink, REDRIVE), redriven_header(list(send.marks))]
-    users = dict.fromkeys(user.aam_uuid for user in parse_post(body).users)
     return [
         OutputRecord(names.sink_requests, partition_of(user, partitions), user.encode(), None, headers)
         for user in users

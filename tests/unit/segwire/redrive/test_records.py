@@ -91,6 +91,11 @@ def test_every_user_of_a_message_to_a_partner_is_asked_for_in_the_users_partitio
     assert redriven_marks(headers) == list(MARKS)
 
 
+def test_letter_of_a_sink_that_only_looks_like_a_message_is_asked_for_as_it_is() -> None:
+    (record,) = sent(letter("sink:p", ("content-type", b"application/json"), value=b"[]"))
+    assert (record.partition, record.key, record.value) == (2, b"k", b"[]")
+
+
 def test_every_letter_is_marked_with_its_first_one() -> None:
     (record,) = mark_records(NAMES, send(letter("fan-out")), 5)
     assert (record.topic, record.key) == ("eu-redrive-marks", b"0-9")
