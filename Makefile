@@ -58,8 +58,9 @@ soak: setup  ## Ingest through long outages, many kills and 100 000 requests ove
 spike: setup  ## Ingest while ten senders start a batch of 20 000 messages each at once, a minute or two
 	SPIKE_MESSAGES=20000 SPIKE_CONNECTIONS=100 $(BIN)/pytest -s tests/integration/test_ingest_spike.py
 
-sink-kills: setup  ## Kill the PostgreSQL sink 20 times under traffic, some minutes
+sink-kills: setup  ## Kill each sink 20 times under traffic, some minutes
 	SINK_KILLS=20 $(BIN)/pytest -s --timeout 1500 tests/integration/test_sink_postgres.py
+	SINK_KILLS=20 $(BIN)/pytest -s --timeout 1500 tests/integration/test_sink_outbound.py
 
 ingest-reference: setup  ## The tests of the hot route against the ASGI application, which the direct way must equal
 	TESTED_HOT_ROUTE=asgi $(BIN)/pytest tests/integration/test_ingest.py tests/integration/test_ingest_contract.py \

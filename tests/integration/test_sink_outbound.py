@@ -4,8 +4,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from itertools import pairwise
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,8 +22,8 @@ from tests.support.processors import Pipeline
 from tests.support.receiver import Key, Receiver, Reply, Request, fine
 
 NOW_MS = time.time_ns() // 1_000_000_000 * 1000
-# More of them with KILLS=20; what came of that is in docs/evidence/sinks.md.
-KILLS = int(os.environ.get("KILLS", "2"))
+# More of them by `make sink-kills`; what came of that is in docs/evidence/sinks.md.
+KILLS = int(os.environ.get("SINK_KILLS", "2"))
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ class Senders:
         self.stage = stage
         self.version = 0
         self.rows: dict[tuple[str, str], SegmentMembership] = {}
-        self.changes: Counter[Key] = Counter()
+        self.turns: Counter[Key] = Counter()
 
     def say(self, number: int, segment_id: str, *, active: bool = True, partners: int = 1) -> None:
         self.say_all([(number, segment_id, active)], partners)
@@ -67,6 +66,9 @@ class Senders:
             segment_id, self.version, "ACTIVE" if active else "INACTIVE", NOW_MS - 86_400_000 + self.version * 1000,
             aam_uuid=name_of(number), partners=[Partner(f"cookie-{number}-{index}", DPID) for index in range(partners)],
         )  # fmt: skip
+        before = self.rows.get((made.aam_uuid, segment_id))
+        if before is None or before.status != made.status:
+            self.turns.update((made.aam_uuid, partner.uuid, segment_id) for partner in made.partners)
         self.rows[made.aam_uuid, segment_id] = made
         return made
 
@@ -146,7 +148,7 @@ def test_a_partner_that_misbehaves_loses_nothing_and_holds_up_nobody_else(
 
 
 def test_a_kill_under_traffic_loses_nothing_and_changes_nothing_twice(
-    stage: OutboundStage, partners: tuple[Receiver, Receiver], record_property: Callable[[str, object], None]
+    stage: OutboundStage, partners: tuple[Receiver, Receiver], tmp_path: Path
 ) -> None:
     receiver, _ = partners
     receiver.behaviour = lambda _: Reply(after_s=0.02)
@@ -159,23 +161,17 @@ def test_a_kill_under_traffic_loses_nothing_and_changes_nothing_twice(
         senders.say_all(said)
         wait_until(lambda: len(receiver.requests) >= sent, "some of it is sent")  # noqa: B023 - called at once
         sink.kill()
+        # As on a machine of its own: else a row that was there in three kills in a row is taken for their cause.
+        for memory in tmp_path.rglob("*.attempts.json"):
+            memory.unlink()
         sink = stage.start("partner")
     sink.wait_ready()
     stage.wait_done("partner")
     sink.stop()
-    blamed = stage.blamed()
-    held, wanted = receiver.memberships(), senders.memberships()
-    assert {key: held.get(key) for key in wanted if key[0] not in blamed} == {
-        key: status for key, status in wanted.items() if key[0] not in blamed
-    }
-    record_property(
-        "kills", f"{KILLS}: {senders.version} rows, {len(receiver.requests)} requests, {len(blamed)} blamed"
-    )
-    # What it took are turns, in and out in alternation: nothing came back that was over.
-    statuses: dict[Key, list[int]] = {}
-    for key, status in receiver.changes:
-        statuses.setdefault(key, []).append(status)
-    assert all(one != other for of_key in statuses.values() for one, other in pairwise(of_key))
+    assert receiver.memberships() == senders.memberships()
+    # No turn is taken twice; such as waited together may have been told as one.
+    assert Counter(key for key, _ in receiver.changes) <= senders.turns
+    assert [letter.headers() for letter in stage.dead_letters()] == []
 
 
 def test_what_one_segwire_sends_another_takes_and_both_hold_the_same_membership(

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from runtime.kafka.topics import apply_topics
 from runtime.settings import KafkaSettings
-from schemas.avro_codec import decode_membership, decode_receipt, encode_key, encode_membership
+from schemas.avro_codec import decode_receipt, encode_key, encode_membership
 from schemas.membership import SegmentMembership
 from schemas.partitioning import partition_of
 from schemas.receipts import DeliveryReceipt
@@ -124,18 +124,6 @@ class OutboundStage:
 
     def dead_letters(self) -> list[Message]:
         return self.read(self.names.dead_letters)
-
-    def blamed(self) -> set[str]:
-        """Return the users of rows that were set aside because processes were killed while they processed them.
-
-        Nobody can tell a row that kills from one that was there when somebody else did, twice in a row. Any other
-        dead letter fails the test.
-        """
-        letters = self.dead_letters()
-        assert [
-            letter.headers() for letter in letters if dict(letter.headers() or [])["error"] != b"process-died"
-        ] == []
-        return {decode_membership(letter.value() or b"").aam_uuid for letter in letters}
 
     def behind(self, name: str) -> int:
         """Count the rows that a destination has yet to process."""
