@@ -11,7 +11,8 @@ from runtime.dead_letters import dead_letter
 from runtime.processor import Backpressure, InputRecord, OutputRecord
 from schemas import headers
 from sinks.breaker import Breaker, BreakerLimits, failed
-from sinks.sink import InvalidRecord, Outcome, Refusal, Retriable, Sink
+from sinks.halves import write_in_halves
+from sinks.sink import Outcome, Retriable, Sink
 
 _log = structlog.get_logger()
 
@@ -54,9 +55,8 @@ class SinkProcessor:
         if wait_s > 0:
             raise Backpressure(wait_s)
         began_s = self._clock.monotonic_s()
-        outcomes: list[Outcome] = []
         try:
-            self._write(records, outcomes)
+            outcomes = write_in_halves(self._sink.write, records)
         except Retriable as failure:
             raise self._failed(failure) from failure
         self._succeeded()
@@ -82,18 +82,6 @@ class SinkProcessor:
         """Forget the counts: the same records come again."""
         self._written = 0
         self._refused.clear()
-
-    def _write(self, records: Sequence[InputRecord], outcomes: list[Outcome]) -> None:
-        """Write what can be, and find by halves what cannot."""
-        try:
-            outcomes.extend(self._sink.write(records))
-        except InvalidRecord as refused:
-            if len(records) == 1:
-                outcomes.append(Refusal(records[0], refused.error, refused.reason))
-                return
-            half = len(records) // 2
-            self._write(records[:half], outcomes)
-            self._write(records[half:], outcomes)
 
     def _failed(self, failure: Retriable) -> Backpressure:
         now_s = self._clock.monotonic_s()

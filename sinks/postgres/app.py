@@ -15,6 +15,7 @@ from runtime.sink_settings import PostgresSinkSettings
 from sinks.context import SinkContext
 from sinks.frame import SinkProcessor
 from sinks.postgres.again import KnowsWhatIsOver, LastOfKey, RewritingSink, Tombstones
+from sinks.postgres.catching_up import CatchingUpSink
 from sinks.postgres.changes import ChangeTable
 from sinks.postgres.database import Database, check_dsn
 from sinks.postgres.membership import MembershipTable
@@ -48,8 +49,9 @@ def _loop(
     context.cleanup.callback(database.close)
     kafka = context.settings.kafka
     offsets = Offsets(topic, topic_id(kafka, topic), group_offsets(kafka, group_id(kafka, name), topic))
-    sink = PostgresSink(database, offsets, table)
-    processor = SinkProcessor(context.name, topic, context.names.dead_letters, sink, SystemClock())
+    clock = SystemClock()
+    sink = CatchingUpSink(PostgresSink(database, offsets, table), offsets, reader(kafka, topic), clock)
+    processor = SinkProcessor(context.name, topic, context.names.dead_letters, sink, clock)
     return transaction_loop(context.settings, name, topic, section, processor, None)
 
 

@@ -1,6 +1,7 @@
 """How far each topic is written, kept in the database: a batch that comes again, or too late, changes nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from psycopg import Cursor
@@ -34,6 +35,18 @@ _REFUSE = """
 _FORGET = "DELETE FROM segwire_sink_refusal WHERE topic = %s AND refused_at < now() - interval '30 days'"
 
 
+class Behind(Exception):  # noqa: N818 - the name of what it is, not of a fault
+    """The database has less of a partition than Kafka was told is written."""
+
+    def __init__(self, topic: str, partition: int, start: int, end: int) -> None:
+        """The records from `start` to before `end` are missing."""
+        super().__init__(f"{topic} partition {partition} is written up to {start} and not up to {end}")
+        self.topic = topic
+        self.partition = partition
+        self.start = start
+        self.end = end
+
+
 class Sorted(NamedTuple):
     """Records, by whether they were written before."""
 
@@ -52,12 +65,14 @@ class Offsets:
         self._topic = topic
         self._topic_id = topic_id
         self._told = dict(committed or {})
+        self._catching_up: set[int] = set()
 
     def sort(self, cursor: Cursor, records: Sequence[InputRecord]) -> Sorted:
         """Lock the records' partitions against every other writer, and return what is to be written.
 
         Raises:
-            SegwireError: the database holds what came from another topic of this name.
+            Behind: the database holds less than was written.
+            SegwireError: it holds what came from another topic of this name.
         """
         reached = self.lock(cursor, sorted({record.partition for record in records}))
         fresh = [record for record in records if record.offset >= reached[record.partition]]
@@ -66,12 +81,25 @@ class Offsets:
 
     def advance(self, cursor: Cursor, records: Iterable[InputRecord]) -> None:
         """Store that records are written."""
-        reached = _next_offsets(records)
+        self.advance_to(cursor, _next_offsets(records))
+
+    def advance_to(self, cursor: Cursor, reached: Mapping[int, int]) -> None:
+        """Store that all before these offsets, by partition, is written."""
         cursor.execute(_ADVANCE, [list(reached), list(reached.values()), self._topic])
 
     def committed(self, records: Iterable[InputRecord]) -> None:
         """Take note that a transaction which wrote these is committed. Outside of it."""
-        self._told |= _next_offsets(records)
+        for partition, reached in _next_offsets(records).items():
+            self._told[partition] = max(reached, self._told.get(partition, 0))
+
+    @contextmanager
+    def catching_up(self, partition: int) -> Iterator[None]:
+        """Let what is missing of a partition be written."""
+        self._catching_up.add(partition)
+        try:
+            yield
+        finally:
+            self._catching_up.discard(partition)
 
     def refuse(self, cursor: Cursor, refusals: Sequence[Refusal]) -> None:
         """Remember what was refused: its dead letter is lost should Kafka's transaction fail."""
@@ -84,6 +112,7 @@ class Offsets:
         """Lock partitions against every other writer, and return the next offset of each.
 
         Raises:
+            Behind: the database holds less than was written.
             SegwireError: the database holds what came from another topic of this name.
         """
         held = cursor.execute(_LOCK, [self._topic, partitions]).fetchall()
@@ -104,13 +133,8 @@ class Offsets:
         """See that the database did not go back: Kafka sends nothing again of what it was told is written."""
         for partition, next_offset in reached.items():
             told = self._told.get(partition, 0)
-            if next_offset < told:
-                raise SegwireError(
-                    f"the database has {self._topic} partition {partition} up to offset {next_offset}, and Kafka was "
-                    f"told that it is written up to {told}: it was emptied, or restored from a backup; give the sink "
-                    "another name in the configuration, then it reads the topics from their start and writes what is "
-                    "missing"
-                )
+            if next_offset < told and partition not in self._catching_up:
+                raise Behind(self._topic, partition, next_offset, told)
 
     def _refused_among(self, cursor: Cursor, records: list[InputRecord]) -> list[Refusal]:
         partitions = sorted({record.partition for record in records})

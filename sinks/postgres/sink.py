@@ -22,7 +22,8 @@ class PostgresSink:
         """Write records, as `Sink` says.
 
         Raises:
-            SegwireError: the database holds something else than this topic, or less of it than was written.
+            Behind: the database holds less of the topic than was written.
+            SegwireError: it holds another topic.
         """
         try:
             return self._write(records)
@@ -36,6 +37,11 @@ class PostgresSink:
             self._offsets.advance(cursor, found.fresh)
         self._offsets.committed(found.fresh)
         return [refusal]
+
+    def skip_to(self, partition: int, offset: int) -> None:
+        """Store that there is nothing more to write before an offset."""
+        with self._database.transaction() as cursor:
+            self._offsets.advance_to(cursor, {partition: offset})
 
     def _write(self, records: Sequence[InputRecord]) -> list[Refusal]:
         with self._database.transaction() as cursor:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from runtime.errors import SegwireError
+from runtime.processor import Backpressure
 from schemas.avro_codec import encode_change, encode_key, encode_membership
 from schemas.event import Partner
 from schemas.membership import Previous
@@ -22,6 +23,7 @@ from sinks.sink import InvalidRecord, Retriable
 from tests.support.kafka import wait_until
 from tests.support.postgres import Tables, fresh_database, query, records_of, refused, table
 from tests.support.published import ENTERED_MS, USER, change, exit_change, key, row
+from tests.support.sinks import ManualClock
 
 KEY = encode_key(key())
 DAY_MS = 86_400_000
@@ -183,14 +185,38 @@ def test_offsets_of_another_topic_are_not_compared(tables: Tables) -> None:
         tables.sink(topic_id="two").write(records_of([put(2)]))
 
 
-def test_a_database_that_went_back_is_noticed_at_once_and_after_a_start(tables: Tables) -> None:
-    writer = tables.sink()
-    writer.write(records_of([put(1)], first=8))
-    tables.execute("UPDATE segwire_sink_offset SET next_offset = 5")
-    for behind in (writer, tables.sink(committed=9)):
-        with pytest.raises(SegwireError, match="up to offset 5, and Kafka was told that it is written up to 9"):
-            behind.write(records_of([put(2)], first=9))
-    tables.sink(committed=5).write(records_of([put(2)], first=9))
+def test_a_database_that_went_back_gets_what_it_lost_before_it_gets_more(tables: Tables) -> None:
+    keys = [encode_key(key(segment_id=str(n))) for n in range(8)]
+    log = records_of([(k, encode_membership(row(segment_id=str(n)))) for n, k in enumerate(keys)])
+    log[2] = records_of([(keys[2], b"{}")], first=2)[0]
+    writer = tables.catching_up(log, committed=0)
+    writer.write(log[:6])
+    tables.execute("DELETE FROM segment_membership WHERE source_offset > 0")
+    tables.execute("UPDATE segwire_sink_offset SET next_offset = 1")
+    assert writer.write(log[6:7]) == []
+    assert tables.query("SELECT count(*) FROM segment_membership") == [(6,)]
+    tables.execute("TRUNCATE segment_membership, segwire_sink_offset")
+    restarted = tables.catching_up(log, committed=7)
+    assert restarted.write(log[7:]) == []
+    assert tables.query("SELECT count(*), min(source_offset) FROM segment_membership") == [(7, 0)]
+    assert tables.query("SELECT next_offset FROM segwire_sink_offset") == [(8,)]
+
+
+def test_what_is_missing_is_written_in_turns_between_which_the_loop_goes_on(tables: Tables) -> None:
+    log = records_of([put(n) for n in range(1, 12)])
+    clock = ManualClock()
+    writer = tables.catching_up(log, committed=10, clock=clock, part_s=2)
+    turns = 0
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("sinks.postgres.catching_up._PART_RECORDS", 2)
+        while True:
+            try:
+                writer.write(log[10:])
+            except Backpressure:
+                turns += 1
+            else:
+                break
+    assert (turns, versions(tables)) == (2, [11])
 
 
 def test_changes_are_added_once_and_the_views_count_them(tables: Tables) -> None:

@@ -145,3 +145,16 @@ def test_a_replay_from_the_start_leaves_the_same_rows(warehouse: Warehouse) -> N
     warehouse.pipeline.wait_sunk("again")
     warehouse.pipeline.stop()
     assert query(warehouse.dsn, "SELECT * FROM segment_membership ORDER BY 1, 2, 3, 4") == held
+
+
+def test_a_database_that_was_emptied_gets_everything_again(warehouse: Warehouse) -> None:
+    warehouse.log.write(500)
+    warehouse.start().wait_ready()
+    warehouse.pipeline.wait_sunk(SINK)
+    warehouse.pipeline.stop()
+    execute(warehouse.dsn, "TRUNCATE segment_membership, segment_membership_change, segwire_sink_offset")
+    warehouse.start().wait_ready()
+    warehouse.log.write(200)
+    warehouse.pipeline.wait_sunk(SINK)
+    warehouse.pipeline.stop()
+    warehouse.assert_rows_equal_the_topics()

@@ -1,18 +1,20 @@
 """Databases of their own for tests, and what is in them."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
 
 from runtime.processor import InputRecord
 from segwire.embedded.postgres.server import EmbeddedPostgres
+from sinks.postgres.catching_up import CatchingUpSink
 from sinks.postgres.changes import ChangeTable
 from sinks.postgres.database import Database
 from sinks.postgres.membership import MembershipTable
 from sinks.postgres.offsets import Offsets
 from sinks.postgres.sink import PostgresSink
+from tests.support.sinks import ManualClock
 
 _MS = "(extract(epoch FROM {0}) * 1000)::bigint"
 _TIMES = {"since", "verified_at", "expires_at", "changed_at", "previous_since"}
@@ -49,11 +51,25 @@ class Tables:
         self.dsn = dsn
         self._open: list[Database] = []
 
-    def sink(
-        self, kind: MembershipTable | ChangeTable | None = None, topic_id: str = "one", committed: int = 0
-    ) -> PostgresSink:
+    def sink(self, kind: MembershipTable | ChangeTable | None = None, topic_id: str = "one") -> PostgresSink:
         self._open.append(Database(lambda: self.dsn))
-        return PostgresSink(self._open[-1], Offsets("rows", topic_id, {0: committed}), kind or MembershipTable())
+        return PostgresSink(self._open[-1], Offsets("rows", topic_id), kind or MembershipTable())
+
+    def catching_up(
+        self, log: Sequence[InputRecord], committed: int, clock: ManualClock | None = None, part_s: float = 0
+    ) -> CatchingUpSink:
+        """Return a sink that reads `log` again where the database has lost some; each part takes `part_s`."""
+        clock = clock or ManualClock()
+        offsets = Offsets("rows", "one", {0: committed})
+        self._open.append(Database(lambda: self.dsn))
+
+        def read(partition: int, start: int, end: int) -> Iterator[InputRecord]:
+            for record in log[start:end]:
+                clock.at_s += part_s / 2
+                yield record
+
+        sink = PostgresSink(self._open[-1], offsets, MembershipTable())
+        return CatchingUpSink(sink, offsets, read, clock)
 
     def query(self, sql: str) -> list[Any]:
         return query(self.dsn, sql)
