@@ -54,4 +54,4 @@ def _examine(config: Path | None, data_dir: Path | None) -> Iterator[Finding]:
         return
     yield Finding("configuration", ok=True, value=f"valid; Kafka at {connected.kafka.bootstrap_servers}")
     yield from examine_machine(connected)
-    yield from examine_kafka(connected.kafka, SystemClock())
+    yield from examine_kafka(connected, SystemClock())

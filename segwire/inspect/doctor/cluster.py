@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from runtime.kafka.clients import admin_client, require_brokers
 from runtime.kafka.topics import TopicState, describe_topics
 from runtime.settings import KafkaSettings
+from schemas.topics import Topic
 from segwire.inspect.doctor.finding import Finding
 
 _TIMEOUT_S = 10.0
@@ -27,9 +28,9 @@ def check_brokers(kafka: KafkaSettings) -> list[Finding]:
     return findings
 
 
-def check_topics(kafka: KafkaSettings) -> list[Finding]:
-    """Check that every topic is as the manifest and the configuration want it, with its replicas in sync."""
-    states = describe_topics(kafka)
+def check_topics(kafka: KafkaSettings, topics: Sequence[Topic]) -> list[Finding]:
+    """Check that these topics are as the manifest and the configuration want them, with their replicas in sync."""
+    states = describe_topics(kafka, topics)
     return [*judge_topics(states, kafka), *_check_replicas(kafka, [state.name for state in states])]
 
 

@@ -7,7 +7,8 @@ from confluent_kafka import KafkaException
 
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError, SegwireError
-from runtime.settings import KafkaSettings, Settings
+from runtime.settings import Settings
+from schemas.topics import topics_for
 from segwire.inspect.doctor.clocks import check_clocks
 from segwire.inspect.doctor.cluster import check_brokers, check_topics
 from segwire.inspect.doctor.contracts import check_records, check_schemas
@@ -25,12 +26,13 @@ def examine_machine(settings: Settings) -> Iterator[Finding]:
     yield from check_schemas()
 
 
-def examine_kafka(kafka: KafkaSettings, clock: Clock) -> Iterator[Finding]:
+def examine_kafka(settings: Settings, clock: Clock) -> Iterator[Finding]:
     """Yield what there is to say of Kafka; where it does not answer, nothing beyond that is checked."""
+    kafka = settings.kafka
     brokers = attempt("brokers", lambda: check_brokers(kafka))
     yield from brokers
     checks: dict[str, Check] = {
-        "topics": lambda: check_topics(kafka),
+        "topics": lambda: check_topics(kafka, topics_for(settings.destinations)),
         "records": lambda: check_records(kafka),
         "consumer groups": lambda: check_groups(kafka, clock),
         "clocks": lambda: check_clocks(kafka, clock),
