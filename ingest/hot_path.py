@@ -1,4 +1,4 @@
-"""`POST /v1/aam/{source}`: bytes in, answer out. Plain ASGI, since every microsecond here is paid for each message.
+"""`POST /v1/aam/{source}`: bytes in, answer out. Every rule is here; `direct` takes plain messages past ASGI.
 
 Source: interfaces, *HTTP, ingest*; the design, *Ingest: when is 200 said*.
 """

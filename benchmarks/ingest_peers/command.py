@@ -47,7 +47,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=6.0, help="of each phase")
     parser.add_argument("--rate", type=float, default=1500.0, help="messages per second of the phase at a fixed rate")
-    parser.add_argument("--linger-ms", type=int, default=1)
+    parser.add_argument("--linger-ms", type=int, default=2)
     parser.add_argument("--only", nargs="+", choices=list(CANDIDATES), default=list(CANDIDATES), help="candidates")
     parser.add_argument("--phases", nargs="+", choices=["64", "256", "rate", "half"], default=["64", "256", "rate"])
     parser.add_argument("--directory", type=Path, default=None, help="for data, removed in the end")
