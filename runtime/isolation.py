@@ -70,7 +70,6 @@ class Isolation:
         self._attempts.begin()
         if self._attempts.memory.ramping:
             self._portion, self._ramp_left = 1, self._ramp_records
-        self._failing.set(self.careful)
 
     def end(self) -> None:
         """The process ends alive."""
@@ -85,6 +84,7 @@ class Isolation:
         if self._set_aside:
             self._set_aside = {at: failure for at, failure in self._set_aside.items() if at[0] in positions}
         self._alone = bool(memory.suspects) and self._attempts.suspected(positions)
+        self._failing.set(self.careful)
         if self._alone:
             return 1
         return self._usual if self._portion is None else self._portion
@@ -138,11 +138,12 @@ class Isolation:
             ((partition, offset),) = first.items()
             self._decide(partition, offset, failure)
         self._portion = min(max(1, records // 2), self._portion_max)
-        self._failing.set(1)
         _log.warning("records_tried_in_parts", error=failure.error, records=records, portion=self._portion)
 
     def committed(self, records: int, next_offsets: Mapping[int, int]) -> None:
         """A transaction of so many records succeeded, up to these offsets."""
+        if not records:
+            return  # timers alone say nothing about records
         if self._set_aside or self._attempts.memory.in_row:
             self._count_committed(next_offsets)
         self._note_seen(records)
@@ -161,7 +162,6 @@ class Isolation:
         self._portion, self._ramp_left = None, 0
         self._attempts.memory.attempt, self._attempts.memory.ramping = {}, False
         self._attempts.save()
-        self._failing.set(0)
 
     def _is_set_aside(self, record: InputRecord) -> bool:
         at = (record.partition, record.offset)

@@ -316,6 +316,20 @@ def test_what_timers_do_meanwhile_is_committed_apart_from_the_records() -> None:
     assert ["expired"] in published
 
 
+def test_timers_alone_are_no_success_of_records() -> None:
+    kept = Kept()
+    kept.text = msgspec.json.encode(Memory(in_row=7, set_aside=7, seen=7)).decode()
+    hosted = Hosted(kept=kept)
+    hosted.consumer.step_s = 0.6
+    hosted.consumer.stored[0] = TopicPartition("in", 0, 0)
+
+    def fall_due() -> None:
+        hosted.processor.due = [b"expired"]
+
+    assert hosted.run(hosted.assign(0), *[fall_due] * 4, nothing) != []
+    assert hosted.isolation._attempts.memory.in_row == 7
+
+
 def test_what_timers_publish_and_kafka_refuses_stops_the_service() -> None:
     hosted = Hosted(batch_records=8)
     hosted.consumer.step_s = 0.3
