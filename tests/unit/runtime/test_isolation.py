@@ -142,7 +142,7 @@ def test_too_many_in_a_row_stop_the_service_and_a_restart_sets_no_more_aside() -
     kept = Kept()
     poison = dict.fromkeys([f"0/{n}" for n in range(2, 50)], failing)
     for letters in (3, 0):
-        hosted = Hosted(poison_run_records=3, batch_records=10, kept=kept)
+        hosted = Hosted(poison_run_records=3, poison_share_percent=100, batch_records=10, kept=kept)
         hosted.processor.poison = poison
         hosted.consumer.positions = {}
         with pytest.raises(PoisonLimitError, match="3 in a row") as stopped:
