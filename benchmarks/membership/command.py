@@ -11,6 +11,7 @@ from membership.cluster import Cluster
 from membership.events import Load, fill
 from membership.measure import Figures, run
 from membership.ours import Ours
+from membership.ours import build as build_ours
 from membership.process import BROKER_CORE
 from membership.quix import Quix, install
 from membership.report import render
@@ -20,7 +21,8 @@ from segwire.embedded.kafka.server import EmbeddedKafka
 
 PREFIX = "bench-"
 INPUT = f"{PREFIX}segment-events"
-NAMES = ("ours", "streams", "streams-uncached", "quix")
+NAMES = ("ours", "ours-python", "streams", "streams-uncached", "quix")
+USUAL = tuple(name for name in NAMES if name != "ours-python")
 
 
 def main() -> None:
@@ -43,7 +45,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--users", type=int, default=200_000)
     parser.add_argument("--extra", type=int, default=1_000_000, help="messages beyond the first of each user")
     parser.add_argument("--quick", action="store_true", help="one round of 20 000 users and 180 000 messages more")
-    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="candidates")
+    parser.add_argument(
+        "--only", nargs="+", choices=NAMES, default=USUAL, help="candidates; ours-python is not compiled"
+    )
     parser.add_argument("--directory", type=Path, default=None, help="for data, removed in the end")
     parser.add_argument(
         "--cache", type=Path, default=Path(tempfile.gettempdir()) / "segwire-benchmark-peers", help="for built peers"
@@ -59,7 +63,14 @@ def _candidates(options: argparse.Namespace, directory: Path, cluster: Cluster) 
     class_path = build(options.cache) if wanted & {"streams", "streams-uncached"} else ""
     python = install(options.cache) if "quix" in wanted else Path()
     make: dict[str, Callable[[], Candidate]] = {
-        "ours": lambda: Ours(cluster, PREFIX, directory / "ours"),
+        "ours": lambda: Ours(cluster, PREFIX, directory / "ours", build_ours(options.cache, compiled=True)),
+        "ours-python": lambda: Ours(
+            cluster,
+            PREFIX,
+            directory / "ours-python",
+            build_ours(options.cache, compiled=False),
+            "Segwire, not compiled",
+        ),
         "streams": lambda: Streams(cluster, INPUT, directory / "streams", class_path, cache=True),
         "streams-uncached": lambda: Streams(cluster, INPUT, directory / "uncached", class_path, cache=False),
         "quix": lambda: Quix(cluster, INPUT, directory / "quix", python),
@@ -88,10 +99,10 @@ def _compare(options: argparse.Namespace, directory: Path, cluster: Cluster) -> 
             results[candidate.name].append(figures)
             print(f"round {number + 1}, {candidate.name}: {figures}, load {os.getloadavg()[0]:.1f}", flush=True)
             if number == 0:
-                view = read_view(cluster.bootstrap_servers, candidate.view, avro=candidate.name == Ours.name)
+                view = read_view(cluster.bootstrap_servers, candidate.view, avro=isinstance(candidate, Ours))
                 reference = reference or view
                 views[candidate.name] = f"{len(view):,} memberships, {differences(view, reference)}"
     print("\nPublished views: " + "; ".join(f"{name}: {said}" for name, said in views.items()) + "\n")
-    print(render(results, Ours.name))
+    print(render(results, next(iter(results))))
     if any(not said.endswith("equal") for said in views.values()):
         raise SystemExit("the published views differ")

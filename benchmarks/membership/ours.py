@@ -1,6 +1,7 @@
 """Segwire's membership processor, as shipped, every feature on."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,16 +16,29 @@ from membership.process import Pinned
 
 _RESTORED = re.compile(r"^segwire_processor_restored_records_total\{.*\} (\S+)$", re.MULTILINE)
 _SEGWIRE = str(Path(sys.executable).with_name("segwire"))
+_ROOT = Path(__file__).parent.parent.parent
+
+
+def build(directory: Path, *, compiled: bool) -> Path:
+    """Build the wheel of the checkout and unpack it; return where."""
+    target = directory / ("compiled" if compiled else "python")
+    shutil.rmtree(target, ignore_errors=True)
+    environment = {**os.environ, "SEGWIRE_COMPILE": "always" if compiled else "never"}
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target)]
+    subprocess.run(command, cwd=_ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    (wheel,) = target.glob("*.whl")
+    shutil.unpack_archive(wheel, target, "zip")
+    return target
 
 
 class Ours:
-    """`segwire process membership`."""
+    """`segwire process membership`, from an unpacked wheel."""
 
-    name = "Segwire"
     restores = True
 
-    def __init__(self, cluster: Cluster, prefix: str, directory: Path) -> None:
+    def __init__(self, cluster: Cluster, prefix: str, directory: Path, wheel: Path, name: str = "Segwire") -> None:
         """Use topics named `prefix`…; the input is one of them."""
+        self.name = name
         self._cluster = cluster
         self._prefix = prefix
         self._directory = directory
@@ -33,6 +47,7 @@ class Ours:
         self.view = f"{prefix}segment-membership"
         self.state = directory / "state"
         self._environment = {
+            "PYTHONPATH": str(wheel),
             "SEGWIRE_DATA_DIR": str(directory),
             "SEGWIRE_KAFKA__BOOTSTRAP_SERVERS": cluster.bootstrap_servers,
             "SEGWIRE_KAFKA__TOPIC_PREFIX": prefix,

@@ -6,6 +6,7 @@ decoder for the old one stays.
 """
 
 import struct
+import sys
 from functools import lru_cache
 from typing import Final
 
@@ -100,12 +101,14 @@ def _unpacked(stored: StoredDestination) -> Destination:
 
 
 _COLUMNS_BYTES: Final = 8 + 8 + 4
+# The same bytes; the machine's own way is the quicker one.
+_ORDER: Final = "@" if sys.byteorder == "little" else "<"
 
 
 @lru_cache(maxsize=1024)
 def _columns(count: int) -> struct.Struct:
-    """Return the layout of so many stamps, so many `since`, and so many origins."""
-    return struct.Struct(f"<{2 * count}q{count}I")
+    """Return the layout of so many stamps, so many `since`, and so many origins: little-endian, without gaps."""
+    return struct.Struct(f"{_ORDER}{2 * count}q{count}I")
 
 
 def _drop_unused_origins(state: UserState) -> None:
