@@ -108,7 +108,11 @@ class StateTable(Generic[V]):
         self._touched = False
 
     def load(self, keys: Iterable[bytes]) -> None:
-        """Have these values at hand: one read for all that are not yet."""
+        """Have these values at hand: one read for all that are not yet.
+
+        Raises:
+            SegwireError: the store, or what it holds, cannot be read.
+        """
         portion, overlay = self._portion, self._overlay
         decode, due_ms, new, active = self.codec.decode, self.codec.due_ms, self.codec.new, self.codec.active
         missing: list[bytes] = []
@@ -123,12 +127,16 @@ class StateTable(Generic[V]):
                 portion[key] = _Loaded(value, change.raw is not None, change.due_ms, change.active)
         if not missing:
             return
-        for key, raw in zip(missing, self._read(missing), strict=True):
-            if raw is None:
-                portion[key] = _Loaded(new(), False, NO_TIMER, 0)
-            else:
-                value = decode(raw)
-                portion[key] = _Loaded(value, True, due_ms(value), active(value))
+        try:
+            for key, raw in zip(missing, self.store.get_many(missing), strict=True):
+                if raw is None:
+                    portion[key] = _Loaded(new(), False, NO_TIMER, 0)
+                else:
+                    value = decode(raw)
+                    portion[key] = _Loaded(value, True, due_ms(value), active(value))
+        except Exception as error:
+            # Of a disk, or of another release: never the fault of the record for which it is read.
+            raise SegwireError(f"the local state cannot be read: {error}") from error
 
     def __getitem__(self, key: bytes) -> V:
         """Return a loaded value, to be changed in place."""
@@ -204,13 +212,6 @@ class StateTable(Generic[V]):
                 change.raw, change.due_ms = None, NO_TIMER
             else:
                 change.raw, change.due_ms = encode(value), due_ms(value)
-
-    def _read(self, keys: list[bytes]) -> list[bytes | None]:
-        try:
-            return self.store.get_many(keys)
-        except Exception as error:
-            # Not the fault of the record for which it is read.
-            raise SegwireError(f"the local store of state cannot be read ({error}); see its disk") from error
 
     def _count(self, key: bytes, change: _Change) -> None:
         census = self.census.setdefault(split_data_key(key)[0], Census())

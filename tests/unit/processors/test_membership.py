@@ -9,6 +9,7 @@ from processors.membership import Membership, user_codec
 from processors.rules.expiry import TimeLimits
 from processors.rules.membership import apply_event
 from processors.rules.state import UserState
+from runtime.errors import SegwireError
 from runtime.processor import InputRecord, OutputRecord
 from runtime.state.store import Timer, data_key, split_data_key
 from runtime.state.table import ChangelogRecord, StateTable
@@ -241,3 +242,25 @@ def test_many_records_at_once_are_what_they_are_one_by_one() -> None:
     one_by_one = Host()
     expected = [output for n, one in enumerate(told) for output in one_by_one.process(one, offset=n)]
     assert Host().process(*told) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(b"\xfe", "version fe, this release knows"), (b"\x02nonsense", "the local state cannot be read")],
+)
+def test_state_that_cannot_be_read_is_no_fault_of_the_record_and_ends_the_service(value: bytes, said: str) -> None:
+    host = Host()
+    host.store.entries[data_key(3, USER.encode())] = value
+    with pytest.raises(SegwireError, match=said):
+        host.process(event(active(at(0)), received_at=at(0)))
+
+
+def test_a_store_that_fails_is_no_fault_of_the_record_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host()
+
+    def fail(_: Sequence[bytes]) -> list[bytes | None]:
+        raise Exception("IO error: no such device")  # noqa: TRY002 - what the store's library raises
+
+    monkeypatch.setattr(host.store, "get_many", fail)
+    with pytest.raises(SegwireError, match="no such device"):
+        host.process(event(active(at(0)), received_at=at(0)))
