@@ -52,7 +52,7 @@ test: setup  ## Every test: most two by two, then whole pipelines, then those th
 	$(BIN)/pytest -m quiet
 
 soak: setup  ## Ingest through long outages, many kills and 100 000 requests over rotations of keys, about an hour
-	SOAK_OUTAGE_S=600 SOAK_KILLS=50 ROTATION_REQUESTS=100000 $(BIN)/pytest -s \
+	SOAK_OUTAGE_S=600 SOAK_KILLS=50 SOAK_STANDSTILLS=20 ROTATION_REQUESTS=100000 $(BIN)/pytest -s \
 		tests/integration/test_ingest_outage.py tests/integration/test_ingest_rotation.py
 
 spike: setup  ## Ingest while ten senders start a batch of 20 000 messages each at once, a minute or two

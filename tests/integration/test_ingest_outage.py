@@ -27,12 +27,12 @@ WHOLE_OUTAGE_S = 60
 KILLS = int(os.environ.get("SOAK_KILLS", "8"))
 # Longer than the endpoint waits for its stores, shorter than the sender waits for the endpoint.
 STANDSTILL_S = 2.3
-STANDSTILLS = int(os.environ.get("SOAK_STANDSTILLS", "2"))
+STANDSTILLS = int(os.environ.get("SOAK_STANDSTILLS", "1"))
 # What the sender waits for an answer.
 SENDER_TIMEOUT_MS = 3000
 P99_DOWN_MS = 1500
 
-pytestmark = pytest.mark.timeout(300 + 4 * OUTAGE_S + 20 * KILLS)
+pytestmark = pytest.mark.timeout(300 + 4 * OUTAGE_S + 20 * KILLS + 10 * STANDSTILLS)
 
 
 @pytest.fixture

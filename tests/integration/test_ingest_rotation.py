@@ -23,10 +23,10 @@ from tests.support.kafka import wait_until
 from tests.support.mounted import Mount
 from tests.support.posts import body, user
 
-REQUESTS = int(os.environ.get("ROTATION_REQUESTS", "5000"))
+REQUESTS = int(os.environ.get("ROTATION_REQUESTS", "2000"))
 CONNECTIONS = 8
 # Between two rotations, so that each is met by full traffic.
-REQUESTS_PER_KEY = 1000
+REQUESTS_PER_KEY = 500
 
 pytestmark = pytest.mark.timeout(300 + REQUESTS // 50)
 

@@ -2,9 +2,15 @@
 
 import json
 
+import pytest
+
+from runtime.errors import ConfigurationError
+from runtime.http_settings import TlsSettings
+from runtime.settings import IngestSettings, Settings
 from schemas.dates import parse_date_ms
 from segwire.up.demo.play import play
 from segwire.up.demo.samples import SAMPLE_USER, moved, samples
+from segwire.up.run import UpOptions, run
 from tests.support.samples import SEED_LANGUAGES, seed_body
 
 NOW_MS = 1_900_000_000_000
@@ -38,3 +44,10 @@ def test_expired_sample_is_processed_before_the_others_are_sent() -> None:
 
 def test_sample_user_is_in_every_sample() -> None:
     assert all(SAMPLE_USER in sample for sample in samples())
+
+
+def test_demo_that_could_not_show_a_certificate_is_refused_before_anything_starts() -> None:
+    tls = TlsSettings(cert_file="tls.crt", key_file="tls.key", client_ca_file="clients.crt")
+    settings = Settings(ingest=IngestSettings(tls=tls))
+    with pytest.raises(ConfigurationError, match="client_ca_file"):
+        run(settings, UpOptions(demo=True))
