@@ -83,6 +83,7 @@ class DirectRequest:
         "_protocol",
         "_request_id",
         "_route",
+        "_size_bytes",
         "_source",
         "_started_s",
         "body",
@@ -121,15 +122,17 @@ class DirectRequest:
     def publish(self) -> None:
         """Hand the message over, now that it is whole."""
         route, head = self._route, self.head
+        body = bytes(self.body)
+        # An idle connection keeps its last request, and should not keep a message with it.
+        self.body, self._size_bytes = b"", len(body)
         self.more_body = False
         self._started_s = route.now_s()
         self._request_id = route.ids.of(head)
         try:
-            record = route.record(self._source, head, bytes(self.body), self._request_id)
+            route.submit(route.record(self._source, head, body, self._request_id), self)
         except Exception:  # noqa: BLE001 - the application meets the same, and answers it
-            self._protocol.hand_over(self, bytes(self.body), None)
-            return
-        route.submit(record, self)
+            self._is_done = True
+            self._protocol.hand_over(self, body, None)
 
     def done(self) -> bool:
         """Tell whether there is a verdict."""
@@ -143,7 +146,7 @@ class DirectRequest:
         if verdict is not _DURABLE:
             protocol.hand_over(self, b"", Concluded(self._request_id, verdict))
             return
-        route.count(self._source, len(self.body))
+        route.count(self._source, self._size_bytes)
         if self.disconnected:
             return
         self.response_complete = True

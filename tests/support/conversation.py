@@ -110,7 +110,7 @@ class Application:
     def accepted(self, source: Source, messages: int, size_bytes: int) -> None:
         pass
 
-    def took(self, started_s: float) -> None:
+    def took(self, source: Source, started_s: float) -> None:
         pass
 
 

@@ -288,3 +288,37 @@ def test_who_does_not_read_answers_is_served_by_the_application_that_waits() -> 
         conversation.protocol.connection_lost(None)
 
     asyncio.run(scenario())
+
+
+def test_a_publisher_that_fails_is_asked_again_by_the_application_and_the_failure_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        stored = Stored(Verdict.DURABLE)
+        tried: list[str] = []
+
+        def fail(*_: object) -> None:
+            tried.append("")
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr(stored, "submit", fail)
+        monkeypatch.setattr(stored, "publish", fail)
+        conversation = conversation_with(stored)
+        with capture_logs() as logs:
+            answers = await conversation.say(request() + request())
+        assert statuses(answers) == [500, 500]
+        assert len(tried) == 3
+        assert [line["event"] for line in logs] == ["request_failed"] * 2
+        conversation.protocol.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
+def test_an_idle_connection_keeps_no_message() -> None:
+    async def scenario() -> None:
+        conversation = conversation_with(Stored(Verdict.DURABLE))
+        assert statuses(await conversation.say(request())) == [200]
+        assert conversation.protocol.cycle.body == b""
+        conversation.protocol.connection_lost(None)
+
+    asyncio.run(scenario())
