@@ -81,7 +81,12 @@ _CONNECTIONS = Row(
         Panel(
             title="Senders that went away",
             means="Before their whole body was here: their patience or the network is short.",
-            queries=(Query("sum(rate(segwire_ingest_disconnects_total[$__rate_interval]))", "disconnects"),),
+            queries=(
+                Query(
+                    "sum by (source) (rate(segwire_ingest_disconnects_total[$__rate_interval])) or vector(0)",
+                    "{{source}}",
+                ),
+            ),
             unit="cps",
         ),
     ),
@@ -109,7 +114,7 @@ _STORES = Row(
                 Query("sum(rate(segwire_ingest_spooled_total[$__rate_interval])) or vector(0)", "spooled"),
                 Query("sum(rate(segwire_ingest_spool_replayed_total[$__rate_interval]))", "handed out"),
                 Query("sum(rate(segwire_ingest_replayed_total[$__rate_interval])) or vector(0)", "replayed"),
-                Query("sum(rate(segwire_ingest_late_acks_total[$__rate_interval]))", "acknowledged late"),
+                Query("sum(rate(segwire_ingest_late_acks_total[$__rate_interval])) or vector(0)", "acknowledged late"),
                 Query(
                     "sum(rate(segwire_ingest_replay_refused_total[$__rate_interval])) or vector(0)", "replay refused"
                 ),

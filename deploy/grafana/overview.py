@@ -15,7 +15,7 @@ _SAFE = Row(
         stat(
             "Perhaps lost, 24 h",
             "Messages answered 503: the sender tries once more, then they are gone. Must be 0.",
-            "ceil(sum(increase(segwire_ingest_loss_risk_total[24h])))",
+            "ceil(sum(increase(segwire_ingest_loss_risk_total[24h])) or vector(0))",
             bad_from=1,
         ),
         stat(

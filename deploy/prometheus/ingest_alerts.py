@@ -8,7 +8,8 @@ INGEST_ALERTS = (
         expr=happened("segwire_ingest_loss_risk_total", "5m"),
         held_for="0m",
         severity="page",
-        says="Messages were answered 503: neither Kafka nor the disk took them, and the sender tries only once more.",
+        says="Messages of {{ $labels.source }} were answered 503: neither Kafka nor the disk took them, and the sender "
+        "tries only once more.",
         first="Is the spool's volume full or broken? Then: is Kafka there? Make room first, ask why later.",
         runbook="loss-risk",
     ),

@@ -60,6 +60,7 @@ def send_all(up: Up) -> None:
     form = urllib.parse.urlencode({"grant_type": "client_credentials"}).encode()
     _send(f"{url}/oauth2/token", form, {"Authorization": f"Basic {basic}"})
     _post(url, OPEN, leave, {})
+    _go_away(url)
     _say_nothing(url)
 
 
@@ -101,6 +102,13 @@ def _signature(content: bytes) -> dict[str, str]:
 
 def _post(url: str, source: str, content: bytes, headers: Mapping[str, str]) -> None:
     _send(f"{url}/v1/aam/{source}", content, {**_JSON, **headers})
+
+
+def _go_away(url: str) -> None:
+    address = urllib.parse.urlsplit(url)
+    head = f"POST /v1/aam/{OPEN} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(head.encode() + b"{")
 
 
 def _say_nothing(url: str) -> None:
