@@ -7,7 +7,7 @@ from processors.membership import Membership, user_codec
 from processors.rules.expiry import TimeLimits
 from processors.rules.state import UserState
 from runtime.processor import InputRecord, OutputRecord
-from runtime.state.store import StateStore
+from runtime.state.store import StateStore, Timer, Writes, data_key
 from runtime.state.table import StateTable
 from schemas.avro_codec import decode_change, decode_membership
 from schemas.event import SegmentEvent, encode_event
@@ -38,6 +38,19 @@ class Simulated:
         ]
         self._offset += len(records)
         self._publish(self._processor.process(records))
+
+    def copy(self, aam_uuid: str, others: Iterable[str]) -> None:
+        """Store of other users what is stored of one, as if they had been heard of alike."""
+        key = data_key(PARTITION, aam_uuid.encode())
+        (raw,) = self.store.get_many([key])
+        assert raw is not None
+        due_ms = self.table.codec.summary(raw).due_ms
+        writes = Writes()
+        for other in others:
+            entry = data_key(PARTITION, other.encode())
+            writes.put(entry, raw)
+            writes.arm(Timer(due_ms, entry))
+        self.store.write(writes)
 
     def pass_time(self, now_ms: int) -> int:
         """Let timers fire until none is due; return how many changes followed."""
