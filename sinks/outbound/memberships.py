@@ -68,4 +68,5 @@ def _turn(segment: Segment, row_is_active: bool, at_ms: int) -> None:
     if active == row_is_active:
         earliest_s = segment.at_s + 1 if active and not segment.active else segment.at_s
         segment.at_s = max(at_ms // _SECOND_MS, earliest_s)
+    segment.turns += active != segment.active
     segment.active = active

@@ -19,13 +19,17 @@ REPEAT_AFTER_MS = 3 * _DAY_MS
 
 
 class Entry(NamedTuple):
-    """One segment to be sent: as `value`, with its `DateTime` in epoch seconds; `version` is of the row it is from."""
+    """One segment to be sent: as `value`, with its `DateTime` in epoch seconds.
+
+    `version` is of the row it is from, `turns` how often the segment was entered or left by then.
+    """
 
     segment_id: str
     value: str
     active: bool
     at_s: int
     version: int
+    turns: int = 0
 
 
 class Decision(NamedTuple):
@@ -69,7 +73,7 @@ def decide_asked(
 def settle(user: UserState, decision: Decision, mapping: Mapping, now_ms: int) -> None:
     """The partner acknowledged what was sent: remember it."""
     for entry in decision.entries:
-        user.told[entry.value] = Told(entry.segment_id, entry.active, entry.at_s)
+        user.told[entry.value] = Told(entry.segment_id, entry.active, entry.at_s, entry.turns)
     if decision.whole:
         user.told_at = now_ms
         user.told_mapping = mapping.fingerprint
@@ -92,7 +96,7 @@ def _current(user: UserState, mapping: Mapping) -> list[Entry]:
         value = mapping.values.get(segment_id)
         if value is None:
             continue
-        entry = Entry(segment_id, value, segment.active, segment.at_s, segment.version)
+        entry = Entry(segment_id, value, segment.active, segment.at_s, segment.version, segment.turns)
         other = by_value.get(value)
         if other is None or (entry.active, entry.at_s) > (other.active, other.at_s):
             by_value[value] = entry
@@ -106,8 +110,8 @@ def _withdrawn(user: UserState, values: set[str]) -> list[Entry]:
         segment = user.segments.get(told.segment_id)
         if told.active and value not in values and (segment is None or not segment.active):
             at_s = told.at_s if segment is None else max(told.at_s, segment.at_s)
-            version = 0 if segment is None else segment.version
-            found.append(Entry(told.segment_id, value, False, at_s, version))
+            version, turns = (0, told.turns) if segment is None else (segment.version, segment.turns)
+            found.append(Entry(told.segment_id, value, False, at_s, version, turns))
     return found
 
 
@@ -120,7 +124,13 @@ def _never_back(entry: Entry, told: Told | None) -> Entry:
 
 
 def _is_news(entry: Entry, told: Told | None) -> bool:
-    return told is None or told.active != entry.active
+    """Tell whether the partner may hold something else.
+
+    A segment that was entered and left again since is news: a process that was killed may have told the half of it.
+    """
+    if told is None or told.active != entry.active:
+        return True
+    return told.segment_id == entry.segment_id and told.turns != entry.turns
 
 
 def _reasons(user: UserState, mapping: Mapping, now_ms: int, changed: Iterable[Entry]) -> tuple[Reason, ...]:

@@ -27,12 +27,13 @@ class Segment(msgspec.Struct, array_like=True, gc=False):
 
     `at_s` is the `DateTime` to send, epoch seconds as the wire has no finer ones. It never goes back, and rises where
     the segment becomes active again: a receiver that takes the last writer, and Status 0 at equal times, then
-    always ends where we are.
+    always ends where we are. `turns` counts how often it was entered or left.
     """
 
     active: bool = False
     at_s: int = UNHEARD_S
     version: int = 0
+    turns: int = 0
     rows: list[Row] = []
 
 
@@ -42,6 +43,7 @@ class Told(msgspec.Struct, array_like=True, gc=False):
     segment_id: str
     active: bool
     at_s: int
+    turns: int
 
 
 class UserState(msgspec.Struct, array_like=True, gc=False):

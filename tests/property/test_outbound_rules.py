@@ -3,6 +3,8 @@
 The model keeps every row by itself, and the partner takes the last writer by `DateTime`, Status 0 at equal times.
 """
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +39,9 @@ class Partnership:
         self.acknowledged: tuple[dict[str, int], dict[str, str], tuple[str, ...], int] | None = None
         self.versions = 0
         self.in_flight = False
+        self.turns: Counter[str] = Counter()
+        self.told_turns: dict[str, tuple[str, int]] = {}
+        self.exact = True
 
     def hear(self, segment: str, place: str, active: bool, later_ms: int) -> None:
         """A sender says something; like the membership processor, this lets no older word win."""
@@ -48,7 +53,9 @@ class Partnership:
             segment, self.versions, "ACTIVE" if active else "INACTIVE", at_ms, destination_id=place,
             partners=[Partner(each, DPID) for each in self.partners],
         )  # fmt: skip
+        before = self.is_in(segment)
         self.rows[key] = said
+        self.turns[segment] += before != self.is_in(segment)
         self.waiting.append((said, False))
 
     def delete(self, segment: str, place: str, *, compacted: bool) -> None:
@@ -58,6 +65,7 @@ class Partnership:
             return
         # Killed in the middle of a batch and then away for a week: what only that batch knew is lost, as the ADR says.
         if compacted and not self.in_flight:
+            self.exact = False
             self.waiting = [each for each in self.waiting if key_of(each[0]) != key_of(said)]
         else:
             self.hear(segment, place, active=False, later_ms=0)
@@ -97,6 +105,8 @@ class Partnership:
     def forget_deleted(self) -> None:
         """Rows go, and with the last one all that was known of the user."""
         self.rows = {key: said for key, said in self.rows.items() if said.version}
+        known = {segment for segment, _ in self.rows}
+        self.turns = Counter({segment: count for segment, count in self.turns.items() if segment in known})
         if not self.rows:
             self.acknowledged = None
 
@@ -109,6 +119,7 @@ class Partnership:
 
     def settled(self, decision: Decision) -> None:
         told = {} if self.acknowledged is None else self.acknowledged[0]
+        self.told_turns |= {entry.value: (entry.segment_id, self.turns[entry.segment_id]) for entry in decision.entries}
         told = {**told, **{entry.value: int(entry.active) for entry in decision.entries}}
         self.acknowledged = told, dict(self.values), self.partners_heard(), self.now_ms
 
@@ -132,9 +143,10 @@ class Partnership:
         told, values, partners, at_ms = self.acknowledged or ({}, {}, (), 0)
         wanted = self.wanted()
         expected = set()
-        if any(status and not told.get(value) for value, status in wanted.items()):
+        turned = {value for value, segment in self.mapped() if self.has_turned(value, segment)} & told.keys()
+        if any(status and (not told.get(value) or value in turned) for value, status in wanted.items()):
             expected.add("new-segment")
-        if self.must_hear_of_an_exit(told, wanted):
+        if self.must_hear_of_an_exit(told, wanted) or any(value in turned and not wanted[value] for value in wanted):
             expected.add("disqualified")
         if self.acknowledged is not None:
             expected |= {"mapping-changed"} if values != self.values else set()
@@ -143,7 +155,7 @@ class Partnership:
         if decision is not None:
             self.check_content(decision, wanted)
         # Of a row that is gone it depends on what was heard of it before.
-        if all(said.version for said in self.rows.values()):
+        if self.exact and all(said.version for said in self.rows.values()):
             assert decision is None or set(decision.reasons) == expected
             assert decision is not None or not {"new-segment", "disqualified"} & expected
 
@@ -152,12 +164,22 @@ class Partnership:
         left = any(status and not self.holds(value, wanted) for value, status in told.items())
         return never_told or left
 
+    def mapped(self) -> list[tuple[str, str]]:
+        return [(value, segment) for segment, value in self.values.items()]
+
+    def has_turned(self, value: str, segment: str) -> bool:
+        """Whether the user entered and left, or left and entered, since the partner was told of it by that value."""
+        told_of, turns = self.told_turns.get(value, ("", 0))
+        return told_of == segment and turns != self.turns[segment]
+
+    def is_in(self, segment: str) -> bool:
+        return any(said.status == "ACTIVE" for (name, _), said in self.rows.items() if name == segment)
+
     def holds(self, value: str, wanted: dict[str, int]) -> bool:
         """Whether the user is still in what the partner knows as `value`."""
         if value in wanted:
             return bool(wanted[value])
-        segment = self.meaning[value]
-        return any(said.status == "ACTIVE" for (name, _), said in self.rows.items() if name == segment)
+        return self.is_in(self.meaning[value])
 
     def check_content(self, decision: Decision, wanted: dict[str, int]) -> None:
         entries = {entry.value: int(entry.active) for entry in decision.entries}

@@ -168,13 +168,12 @@ def test_a_batch_waits_while_the_partner_is_down_and_fires_once_it_is_back(batch
     assert list(batch.processor.punctuate(due_ms, [PARTITION])) == []
 
 
-def test_a_change_that_was_taken_back_before_the_batch_is_not_sent(batch: Host) -> None:
-    batch.process(row("1", 1, "INACTIVE"))
+def test_a_repeat_makes_no_batch(batch: Host) -> None:
+    batch.process(row("1", 1))
     batch.commit()
-    midnight_ms = (NOW_MS // DAY_MS + 1) * DAY_MS
-    batch.processor.punctuate(midnight_ms, [PARTITION])
+    batch.processor.punctuate((NOW_MS // DAY_MS + 1) * DAY_MS, [PARTITION])
     batch.commit()
-    batch.process(row("1", 2), row("1", 3, "INACTIVE"))
+    batch.process(row("1", 2, at_ms=NOW_MS + DAY_MS))
     batch.commit()
     assert batch.store.timers == set()
 

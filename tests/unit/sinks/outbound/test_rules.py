@@ -113,6 +113,12 @@ def test_a_segment_whose_mapping_has_ended_is_not_sent_while_the_user_is_in_it()
     assert sent(decide(user, mapping(s2="two"), NOW_MS, "realtime")) == {"two": 1}
 
 
+def test_an_exit_is_told_though_the_partner_is_not_known_to_have_heard_of_the_entry() -> None:
+    """The process that told of the entry was killed before it could note that, and the exit came meanwhile."""
+    user = seen(known(), row("2", 3, "ACTIVE", NOW_MS + 1000), row("2", 4, "INACTIVE", NOW_MS + 2000))
+    assert sent(decide(user, BOTH, NOW_MS + 2000, "realtime")) == {"one": 1, "two": 0}
+
+
 def test_two_segments_of_one_value_are_active_while_one_is() -> None:
     both = mapping(s1="x", s2="x")
     user = told(user_of(row("1", 1), row("2", 2)), both)
@@ -142,7 +148,9 @@ BATCH = [
     ("what changed alone", lambda: seen(known(), row("2", 3, at_ms=NOW_MS + 1000)), BOTH, NOW_MS, {"two": 1}),
     ("an exit alone", lambda: seen(told(user_of(row("1", 1), row("2", 2))), row("1", 3, "INACTIVE")), BOTH, NOW_MS,
      {"one": 0}),
-    ("nothing where it came back", lambda: seen(known(), row("2", 3), row("2", 4, "INACTIVE")), BOTH, NOW_MS, {}),
+    ("also what came back, as a kill may have cut off the telling of it",
+     lambda: seen(known(), row("2", 3), row("2", 4, "INACTIVE")), BOTH, NOW_MS, {"two": 0}),
+    ("nothing where nothing turned", lambda: seen(known(), row("1", 3, at_ms=NOW_MS + 9)), BOTH, NOW_MS, {}),
     ("everything to a new ID", lambda: new_partner(known()), BOTH, NOW_MS, {"one": 1}),
     ("everything after three days", known, BOTH, LATER_MS, {"one": 1}),
 ]  # fmt: skip
