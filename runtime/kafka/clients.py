@@ -102,7 +102,9 @@ def processor_consumer_config(kafka: KafkaSettings, processor: ProcessorSettings
     if processor.group_protocol == "classic":
         group["partition.assignment.strategy"] = "cooperative-sticky"
         group["session.timeout.ms"] = processor.session_timeout_ms
-    return {**consumer_config(kafka, group_id=group_id), "enable.partition.eof": True, **group}
+    # By default 64 MB wait in each partition's queue, which is most of a process's memory while it is behind.
+    queue: Config = {"queued.max.messages.kbytes": 8192}
+    return {**consumer_config(kafka, group_id=group_id), "enable.partition.eof": True, **queue, **group}
 
 
 def transactional_config(kafka: KafkaSettings, processor: ProcessorSettings, transactional_id: str) -> Config:
