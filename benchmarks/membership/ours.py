@@ -36,7 +36,9 @@ class Ours:
 
     restores = True
 
-    def __init__(self, cluster: Cluster, prefix: str, directory: Path, wheel: Path, name: str = "Segwire") -> None:
+    def __init__(
+        self, cluster: Cluster, prefix: str, directory: Path, wheel: Path, name: str = "Segwire", ordinal: int = 0
+    ) -> None:  # fmt: skip
         """Use topics named `prefix`…; the input is one of them."""
         self.name = name
         self._cluster = cluster
@@ -53,6 +55,7 @@ class Ours:
             "SEGWIRE_KAFKA__TOPIC_PREFIX": prefix,
             "SEGWIRE_KAFKA__PARTITIONS": str(PARTITIONS),
             "SEGWIRE_KAFKA__REPLICATION_FACTOR": "1",
+            "SEGWIRE_MEMBERSHIP__ORDINAL": str(ordinal),
             "SEGWIRE_MEMBERSHIP__COMMIT_INTERVAL_MS": str(COMMIT_INTERVAL_MS),
             # So that time alone ends a transaction, as with the others.
             "SEGWIRE_MEMBERSHIP__MAX_TRANSACTION_RECORDS": "1000000",
@@ -61,11 +64,15 @@ class Ours:
 
     def prepare(self) -> None:
         """Delete all but the input, and create the topics of the manifest."""
-        shutil.rmtree(self._directory, ignore_errors=True)
-        self._directory.mkdir(parents=True)
+        self.clear()
         self._cluster.delete(self._prefix, keep=f"{self._prefix}segment-events")
         # The manifest's settings come with `topics apply`; a topic of the same name may be on its way out.
         subprocess.run([_SEGWIRE, "topics", "apply"], env=self._environment, check=True, stdout=subprocess.DEVNULL)
+
+    def clear(self) -> None:
+        """Delete what is on disk."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+        self._directory.mkdir(parents=True)
 
     def start(self) -> Pinned:
         """Start the processor."""
