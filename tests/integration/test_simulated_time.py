@@ -76,7 +76,7 @@ def test_two_years_of_one_user_are_told_as_the_specification_says_day_by_day_or_
 def test_a_hundred_thousand_users_are_removed_each_at_its_midnight_and_none_before(make: Make) -> None:
     """Seen on twenty days, and never again; half of the memberships live for 120 days, half for ever."""
     days = 20
-    simulated = make(TimeLimits(ttl_days={"forever": 0}))
+    simulated = make(TimeLimits(ttl_days={"forever": 0}, tombstone_after_days=365))
     for day in range(days):
         for kind, number in (("forever", day), ("usual", day + days)):
             said = event(active(at(day, 1), kind), received_at=at(day, 2), aam_uuid=f"{number:038d}")
