@@ -72,7 +72,7 @@ bench-ingest: setup  ## The ingest endpoint beside FastAPI, Go and Bento (needs 
 bench-membership: setup  ## The membership processor beside Kafka Streams and Quix Streams (needs Maven and a JDK)
 	$(BIN)/python benchmarks/membership.py
 
-prometheus:  ## A Prometheus below the user's cache where none is installed (Debian, Ubuntu; no root)
+prometheus: setup  ## A Prometheus below the user's cache where none is installed (Debian, Ubuntu; no root)
 	$(BIN)/python -m tests.support.prometheus
 
 alerts: setup prometheus  ## Each alert in a case where it fires and in one where it does not
