@@ -11,13 +11,13 @@ from segwire.up.ports import service_urls
 _DEFAULT_DATA_DIR = Settings().data_dir
 
 
-def url_lines(urls: Mapping[str, str], bootstrap_servers: str, source: str, database: str | None = None) -> list[str]:
+def url_lines(urls: Mapping[str, str], bootstrap_servers: str, source: str) -> list[str]:
     """Return where everything is."""
     lines = [("POST messages to", f"{urls['ingest']}/v1/aam/{source}"), ("API documents", f"{urls['ingest']}/docs")]
     lines += [(f"{name} management", url) for name, url in _management(urls)]
     lines.append(("Kafka", bootstrap_servers))
-    if database is not None:
-        lines.append(("PostgreSQL", database))
+    if "postgres" in urls:
+        lines.append(("PostgreSQL", urls["postgres"]))
     width = max(len(label) for label, _ in lines)
     return [f"  {label:<{width}}  {where}" for label, where in lines]
 

@@ -199,7 +199,7 @@ class _Up:
         document: dict[str, object] = {
             "pid": os.getpid(),
             "kafka": kafka.model_dump(include=shown),
-            "urls": dict(service_urls(settings)),
+            "urls": self._urls(settings),
         }
         if kafka.properties != self._settings.kafka.properties:
             document["kafka"] = {**kafka.model_dump(include=shown), "properties": kafka.properties}
@@ -208,12 +208,14 @@ class _Up:
         write_whole(self._data_dir / UP_FILE, json.dumps(document) + "\n")
         if self._options.ready_file is not None:
             self._cleanup.callback(self._options.ready_file.unlink, missing_ok=True)
-            write_ready_file(self._options.ready_file, service_urls(settings), kafka.bootstrap_servers or "")
+            write_ready_file(self._options.ready_file, self._urls(settings), kafka.bootstrap_servers or "")
+
+    def _urls(self, settings: Settings) -> dict[str, str]:
+        database = {"postgres": PostgresStorage(self._data_dir).dsn} if self._options.postgres else {}
+        return {**service_urls(settings), **database}
 
     def _tell_person(self, settings: Settings, source: str | None) -> None:
-        urls = service_urls(settings)
-        database = PostgresStorage(self._data_dir).dsn if self._options.postgres else None
-        for line in url_lines(urls, settings.kafka.bootstrap_servers or "", source or "{source}", database):
+        for line in url_lines(self._urls(settings), settings.kafka.bootstrap_servers or "", source or "{source}"):
             self.reporter.say(line)
         if source is None:
             return

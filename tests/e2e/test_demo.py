@@ -29,7 +29,8 @@ def test_demo_plays_the_samples_and_then_gentle_traffic_and_the_database_has_it(
     ]
     assert mine[0]["since"] == 1_469_636_242_000
     wait_until(lambda: len(rows(up)) > len(rows(up, CLIENT)) + 20, "gentle traffic of other users", LIMIT_S)
-    (dsn,) = (line.split()[-1] for line in up.said.splitlines() if line.startswith("  PostgreSQL "))
+    dsn = up.urls["postgres"]
+    assert any(line.startswith("  PostgreSQL ") and line.endswith(dsn) for line in up.said.splitlines())
     members = f"SELECT aam_uuid, segment_id FROM segment_member WHERE client_id = '{CLIENT}'"
     wanted = {(key.aam_uuid, key.segment_id) for key in active}
     wait_until(lambda: set(query(dsn, members)) == wanted, "the samples' users are in the database", LIMIT_S)

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from runtime.settings import KafkaSettings, Settings
-from segwire.up.hints import next_lines, program
+from segwire.up.hints import next_lines, program, url_lines
+from segwire.up.ports import service_urls
 
 RUNNING = KafkaSettings(bootstrap_servers="127.0.0.1:19092")
 
@@ -43,3 +44,10 @@ def test_the_command_is_called_by_its_place_where_the_path_does_not_find_it() ->
 
 def test_another_command_of_the_name_is_not_taken_for_ours() -> None:
     assert program("/usr/bin/segwire", Path("/opt/venv/bin/python"), Path("/opt/elsewhere")) == "/opt/venv/bin/segwire"
+
+
+def test_a_database_of_ours_is_told_of_and_none_where_there_is_none() -> None:
+    urls = dict(service_urls(Settings()))
+    assert not any("PostgreSQL" in line for line in url_lines(urls, "k:9092", "dev"))
+    (line,) = (x for x in url_lines({**urls, "postgres": "postgresql:///x"}, "k:9092", "dev") if "PostgreSQL" in x)
+    assert line.endswith("  postgresql:///x")
