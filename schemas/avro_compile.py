@@ -18,19 +18,6 @@ def compile_encoder(schema: dict[str, Any]) -> Callable[[Any], bytes]:
     return _Compiler(schema).of_object(schema["fields"])
 
 
-def compile_fields(schema: dict[str, Any], names: Sequence[str]) -> Callable[..., bytes]:
-    """Return a function that encodes some adjacent fields of the record `schema`, given as arguments in that order.
-
-    Raises:
-        ValueError: `names` are not adjacent fields, or not in the order of the schema.
-    """
-    every = [field["name"] for field in schema["fields"]]
-    start = every.index(names[0])
-    if every[start : start + len(names)] != list(names):
-        raise ValueError(f"{', '.join(names)} do not stand together in {schema['name']}")
-    return _Compiler(schema).of_arguments(schema["fields"][start : start + len(names)])
-
-
 def encode_array(values: Sequence[Any], encode: Callable[[Any], bytes]) -> bytes:
     """Encode an array as one block, or as none where it is empty."""
     if not values:
@@ -47,12 +34,7 @@ class _Compiler:
 
     def of_object(self, fields: Iterable[Field]) -> Callable[[Any], bytes]:
         parts = [part for field in fields for part in self._parts(field["type"], f"value.{field['name']}")]
-        return self._function("value", parts)
-
-    def of_arguments(self, fields: Iterable[Field]) -> Callable[..., bytes]:
-        fields = list(fields)
-        parts = [part for field in fields for part in self._parts(field["type"], field["name"])]
-        return self._function(", ".join(field["name"] for field in fields), parts)
+        return self._function(parts)
 
     def _collect(self, schema: Any) -> None:
         if isinstance(schema, list):
@@ -65,10 +47,10 @@ class _Compiler:
                 self._collect(field["type"])
             self._collect(schema.get("items"))
 
-    def _function(self, parameters: str, parts: list[str]) -> Callable[..., bytes]:
-        source = f"lambda {parameters}: b''.join(({', '.join(parts)},))"
+    def _function(self, parts: list[str]) -> Callable[[Any], bytes]:
+        source = f"lambda value: b''.join(({', '.join(parts)},))"
         # The source is made of our own schema files' names alone, never of data.
-        function: Callable[..., bytes] = eval(source, self._scope)  # noqa: S307
+        function: Callable[[Any], bytes] = eval(source, self._scope)  # noqa: S307
         return function
 
     def _parts(self, schema: Any, value: str) -> list[str]:
@@ -105,7 +87,7 @@ class _Compiler:
         if schema in ("int", "long") or (isinstance(schema, dict) and schema["type"] in ("int", "long")):
             return "long"
         name = self._variable()
-        self._scope[name] = self._function("value", self._parts(schema, "value"))
+        self._scope[name] = self._function(self._parts(schema, "value"))
         return name
 
     def _symbols(self, enum: dict[str, Any]) -> str:
