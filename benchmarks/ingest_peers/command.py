@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
-from membership.cluster import PARTITIONS, Cluster
+from confluent_kafka.admin import AdminClient, NewTopic
 from membership.process import BROKER_CORE
 
 from ingest_peers import bodies
@@ -20,6 +20,8 @@ from ingest_peers.servers import CANDIDATES, Candidate, Place, Server
 from segwire.embedded.kafka.server import EmbeddedKafka
 
 _PREFIX = "bench-"
+# As `kafka.partitions` is by default.
+_PARTITIONS = 12
 _WARM_S = 3.0
 _FIRST = "Segwire"
 
@@ -58,13 +60,13 @@ def _options() -> argparse.Namespace:
 
 
 def _compare(options: argparse.Namespace, place: Place, load: Load) -> None:
-    cluster = Cluster(place.bootstrap_servers)
+    admin = AdminClient({"bootstrap.servers": place.bootstrap_servers, "log_level": 0})
     phases = [_phase(name, options.rate) for name in options.phases if name != "half"]
     servers: list[Server] = []
     try:
         for name in options.only:
             candidate = CANDIDATES[name](place)
-            _create(cluster, candidate)
+            _create(admin, candidate)
             servers.append(Server(candidate, place.directory / f"{name}.log"))
             load.run(servers[-1], _phase("64", 0), _WARM_S, lambda: 0)
         results = _rounds(options, servers, phases, load, place.bootstrap_servers)
@@ -114,12 +116,12 @@ def _phase(name: str, rate_per_s: float) -> Phase:
     return Phase(f"{name} in flight", int(name))
 
 
-def _create(cluster: Cluster, candidate: Candidate) -> None:
+def _create(admin: AdminClient, candidate: Candidate) -> None:
     if candidate.ready_file is None:
-        cluster.create(candidate.topic, "delete")
+        admin.create_topics([NewTopic(candidate.topic, _PARTITIONS, 1)])[candidate.topic].result(60)
         return
     environment = {
-        **os.environ, **candidate.environment, "SEGWIRE_KAFKA__PARTITIONS": str(PARTITIONS),
+        **os.environ, **candidate.environment, "SEGWIRE_KAFKA__PARTITIONS": str(_PARTITIONS),
         "SEGWIRE_KAFKA__REPLICATION_FACTOR": "1",
     }  # fmt: skip
     command = [candidate.command[0], "topics", "apply"]
