@@ -1,6 +1,6 @@
 """What a second membership process costs: CPU per segment event of one process, and of two that share the partitions.
 
-    .venv/bin/python benchmarks/scale_out.py [--rounds 3] [--users 20000] [--extra 120000]
+    .venv/bin/python benchmarks/scale_out.py [--rounds 3] [--users 20000] [--extra 180000]
 
 Where the CPU per event stays the same, two processes on two cores do twice the work of one on one: they share nothing
 but the broker. So the ratio is 2 x (CPU per event of one) / (CPU per event of both), which needs no third core for the
@@ -41,6 +41,8 @@ def cpu_us(cluster: Cluster, members: Sequence[Ours], filled: Filled) -> float:
     finally:
         for process in processes:
             process.stop()
+    if begin[0] == end[0]:
+        raise SystemExit("one commit held all that is measured; use more messages (--extra)")
     events = (end[0] - begin[0]) * filled.segments / load.messages
     return (end[1] - begin[1]) / events * 1e6
 
@@ -60,7 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--users", type=int, default=20_000)
-    parser.add_argument("--extra", type=int, default=120_000, help="messages beyond the first of each user")
+    parser.add_argument("--extra", type=int, default=180_000, help="messages beyond the first of each user")
     options = parser.parse_args()
     os.sched_setaffinity(0, {BROKER_CORE})
     with tempfile.TemporaryDirectory(prefix="segwire-scale-") as name:
