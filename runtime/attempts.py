@@ -21,7 +21,10 @@ DEATHS = 3
 
 
 class Suspect(msgspec.Struct, frozen=True):
-    """Offsets `first` to `next` (exclusive) of a partition: `deaths` processes died while these were in process."""
+    """Offsets `first` to `next` (exclusive) of a partition: a process died while these were in process.
+
+    `deaths`: how many died while the record `first` was in process alone; before that nobody knows which it was.
+    """
 
     first: int
     next: int
@@ -88,8 +91,9 @@ class Attempts:
         memory = self.memory
         if memory.running and memory.attempt:
             before = memory.suspects
+            alone = len(memory.attempt) == 1 and all(next_ == first + 1 for first, next_ in memory.attempt.values())
             memory.suspects = {
-                partition: Suspect(first, next_, self._deaths(before.get(partition), first) + 1)
+                partition: Suspect(first, next_, self._deaths(before.get(partition), first) + alone)
                 for partition, (first, next_) in memory.attempt.items()
             }
             _log.warning("process_died", records={p: [s.first, s.next] for p, s in memory.suspects.items()})
@@ -146,10 +150,8 @@ class Attempts:
                 _log.warning("attempts_not_kept", detail=str(error))
 
     def _deaths(self, before: Suspect | None, first: int) -> int:
-        """Return how many processes had died of records from `first` on, before the last one did."""
-        if before is not None and before.first <= first < before.next:
-            return before.deaths
-        return int(self.memory.ramping)
+        """Return how many processes had died of the very record at `first`, before the last one did."""
+        return before.deaths if before is not None and before.first == first else 0
 
 
 def _decoded(text: str | None) -> Memory:

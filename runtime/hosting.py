@@ -94,7 +94,9 @@ def transaction_loop(
     transactional_id = f"{group}-{section.ordinal}"
     config = transactional_config(settings.kafka, section, transactional_id)
     producer = TransactionalProducer(lambda: Producer(config), transactional_id, section.transaction_timeout_ms / 1000)
-    place = Place(name, _stage(name), topic, TopicNames(settings.kafka.topic_prefix).dead_letters)
+    stage = _stage(name)
+    letters = TopicNames(settings.kafka.topic_prefix).dead_letters
+    place = Place(name, stage, topic, letters, waits=stage != name)
     memory = MemoryFile(Path(settings.data_dir) / "state" / f"{name}-{section.ordinal}.attempts.json")
     return TransactionLoop(
         name=name, topic=topic, settings=section, producer=producer, processor=processor, state=state,

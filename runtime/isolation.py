@@ -30,12 +30,17 @@ _OWN_HEADERS = frozenset({"stage", "error", "reason", "source", "topic", "partit
 
 
 class Place(NamedTuple):
-    """Whose records are set aside, and where."""
+    """Whose records are set aside, and where.
+
+    `waits`: to process is to wait for others, so a kill from outside nearly always meets records in process: then no
+    number of deaths speaks against a record.
+    """
 
     processor: str
     stage: str
     topic: str
     dead_letters: str
+    waits: bool = False
 
 
 class PoisonLimitError(SegwireError):
@@ -116,6 +121,10 @@ class Isolation:
             self._attempts.note(records)
         return None
 
+    def attempted(self) -> None:
+        """The records are processed; what kills from here on is not they."""
+        self._attempts.drop_note()
+
     def interrupted(self) -> None:
         """The attempt ended without a result, by no fault of its records."""
         self._attempts.drop_note()
@@ -165,8 +174,8 @@ class Isolation:
 
     def _is_set_aside(self, record: InputRecord) -> bool:
         at = (record.partition, record.offset)
-        if at not in self._set_aside and self._attempts.is_deadly(record):
-            reason = f"{DEATHS} processes died while they processed this record"
+        if at not in self._set_aside and not self._place.waits and self._attempts.is_deadly(record):
+            reason = f"{DEATHS} processes died while they processed this record alone"
             self._decide(*at, RecordsFailed("process-died", reason))
         return at in self._set_aside
 

@@ -181,6 +181,7 @@ class TransactionLoop:
             raise RecordsFailed("processing-failed", f"{kind}: {error}", kind) from error
         finally:
             self._processing = False
+        isolation.attempted()
         reach("processed")
 
     def _outputs(self, records: Sequence[InputRecord]) -> Iterable[OutputRecord]:

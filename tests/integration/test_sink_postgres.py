@@ -46,11 +46,6 @@ class Warehouse:
     def start(self, name: str = SINK, **environment: str) -> Service:
         return self.pipeline.start_sink(name, **environment)
 
-    def forget_deaths(self) -> None:
-        """Start as on a machine of its own: what processes died of again and again would be taken for poison."""
-        for remembered in (self.pipeline.folder / "state").glob("*.attempts.json"):
-            remembered.unlink()
-
     def wait_for_progress(self) -> None:
         """Wait until more is written to both tables."""
         reached = "SELECT topic, sum(next_offset) FROM segwire_sink_offset GROUP BY topic"
@@ -106,7 +101,6 @@ def test_rows_equal_the_topics_after_kills_under_traffic_a_restarted_database_an
     warehouse.log.start()
     try:
         for turn in range(KILLS):
-            warehouse.forget_deaths()
             if turn % 2:
                 service = warehouse.start().wait_ready()
                 if turn == 1:
@@ -117,7 +111,6 @@ def test_rows_equal_the_topics_after_kills_under_traffic_a_restarted_database_an
                 continue
             service = warehouse.start(FAULT_INJECTION=f"{_POINTS[turn % len(_POINTS)]}:{3 + turn % 7}:kill")
             assert service.wait_end() == -9, service.said()
-        warehouse.forget_deaths()
         service = warehouse.start().wait_ready()
         execute(
             warehouse.dsn,

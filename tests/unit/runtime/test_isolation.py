@@ -2,10 +2,11 @@ import msgspec
 import pytest
 from confluent_kafka import TopicPartition
 
-from runtime.attempts import Memory, Suspect
+from runtime.attempts import Attempts, Memory, Suspect
 from runtime.errors import InvariantError, SegwireError
-from runtime.isolation import PoisonLimitError
-from runtime.processor import Backpressure
+from runtime.isolation import Isolation, Place, PoisonLimitError
+from runtime.processor import Backpressure, InputRecord
+from runtime.settings import FanOutSettings
 from tests.support.loop import FakeMessage, FakeState, Hosted, Kept, nothing
 
 
@@ -179,7 +180,7 @@ def test_a_small_share_over_a_long_time_does_not() -> None:
 # -- deaths -----------------------------------------------------------------------------------------------------------
 
 
-def test_what_kills_the_process_three_times_is_set_aside() -> None:
+def test_what_kills_the_process_three_times_alone_is_set_aside() -> None:
     kept, deaths = Kept(), 0
     stored: dict[int, TopicPartition] = {}
     published: list[list[str]] = []
@@ -203,11 +204,39 @@ def test_what_kills_the_process_three_times_is_set_aside() -> None:
             assert deaths < 10
             continue
         break
-    assert deaths == 3
+    # Nobody knew of which record the first died, and of the portion of the second it was one.
+    assert deaths == 2 + 3
     (letter,) = headers(hosted)
     assert (letter["error"], letter["offset"]) == ("process-died", "40")
-    assert letter["reason"] == "3 processes died while they processed this record"
+    assert letter["reason"] == "3 processes died while they processed this record alone"
     assert flat(published + hosted.transactions.committed) == sorted(f"0/{n}" for n in range(64))
+
+
+def killed_again_and_again(place: Place, *, while_processing: bool) -> Isolation:
+    """Return what the tenth process knows of a record at which the others were killed from outside."""
+    kept = Kept()
+    record = InputRecord(0, 7, None, b"good", None, 0)
+    for _ in range(10):
+        isolation = Isolation(place, FanOutSettings(), Attempts(kept))
+        isolation.begin()
+        isolation.portion({0: 7})
+        assert list(isolation.split([record], {0: 7})[0]) == [record]
+        if isolation.begin_attempt([record]) is None and not while_processing:
+            isolation.attempted()
+    return isolation
+
+
+def test_kills_between_processing_and_commit_speak_against_no_record() -> None:
+    isolation = killed_again_and_again(Place("test", "a-stage", "in", "dead-letters"), while_processing=False)
+    assert isolation.begin_attempt([InputRecord(0, 7, None, b"good", None, 0)]) is None
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_kills_while_others_are_waited_for_speak_against_no_record(waits: bool) -> None:
+    place = Place("test", "a-stage", "in", "dead-letters", waits)
+    isolation = killed_again_and_again(place, while_processing=True)
+    is_set_aside = isolation.begin_attempt([InputRecord(0, 7, None, b"good", None, 0)]) is not None
+    assert is_set_aside is not waits
 
 
 def test_after_a_death_portions_begin_small_and_grow() -> None:
