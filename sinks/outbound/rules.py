@@ -97,10 +97,14 @@ def _current(user: UserState, mapping: Mapping) -> list[Entry]:
         if value is None:
             continue
         entry = Entry(segment_id, value, segment.active, segment.at_s, segment.version, segment.turns)
-        other = by_value.get(value)
-        if other is None or (entry.active, entry.at_s) > (other.active, other.at_s):
-            by_value[value] = entry
+        by_value[value] = _of_both(entry, by_value.get(value, entry))
     return [_never_back(entry, user.told.get(entry.value)) for entry in by_value.values()]
+
+
+def _of_both(one: Entry, other: Entry) -> Entry:
+    # By the ID, so that of several that are active it is the same one each time.
+    chosen = max(one, other, key=lambda entry: (entry.active, entry.segment_id))
+    return chosen._replace(at_s=max(one.at_s, other.at_s)) if one.active == other.active else chosen
 
 
 def _withdrawn(user: UserState, values: set[str]) -> list[Entry]:
@@ -119,18 +123,20 @@ def _never_back(entry: Entry, told: Told | None) -> Entry:
     """Let a value's `DateTime` not go back where another segment stands behind it now."""
     if told is None:
         return entry
-    earliest_s = told.at_s + 1 if entry.active and not told.active else told.at_s
+    is_later = (entry.active and not told.active) or entry.segment_id != told.segment_id
+    earliest_s = told.at_s + 1 if is_later else told.at_s
     return entry._replace(at_s=max(entry.at_s, earliest_s))
 
 
 def _is_news(entry: Entry, told: Told | None) -> bool:
     """Tell whether the partner may hold something else.
 
-    A segment that was entered and left again since is news: a process that was killed may have told the half of it.
+    A segment that was entered and left again since is news, and so is another segment behind the same value: a process
+    that was killed may have told the half of it.
     """
     if told is None or told.active != entry.active:
         return True
-    return told.segment_id == entry.segment_id and told.turns != entry.turns
+    return told.segment_id != entry.segment_id or told.turns != entry.turns
 
 
 def _reasons(user: UserState, mapping: Mapping, now_ms: int, changed: Iterable[Entry]) -> tuple[Reason, ...]:

@@ -168,9 +168,9 @@ class Partnership:
         return [(value, segment) for segment, value in self.values.items()]
 
     def has_turned(self, value: str, segment: str) -> bool:
-        """Whether the user entered and left, or left and entered, since the partner was told of it by that value."""
+        """Whether the partner was told of another segment by that value, or of this one before its last turns."""
         told_of, turns = self.told_turns.get(value, ("", 0))
-        return told_of == segment and turns != self.turns[segment]
+        return told_of != segment or turns != self.turns[segment]
 
     def is_in(self, segment: str) -> bool:
         return any(said.status == "ACTIVE" for (name, _), said in self.rows.items() if name == segment)
