@@ -11,6 +11,7 @@ from urllib.request import urlopen
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
+from runtime.kafka.asking import committed
 from runtime.kafka.topics import apply_topics
 from runtime.settings import KafkaSettings
 from schemas.avro_codec import decode_change, decode_membership
@@ -177,14 +178,14 @@ class Pipeline:
         consumer = self._consumer(f"{self.names.prefix}segwire-{processor}")
         try:
             where = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
-            return {tp.partition: tp.offset for tp in consumer.committed(where, timeout=LIMIT_S)}
+            return {tp.partition: tp.offset for tp in committed(consumer, where, LIMIT_S)}
         finally:
             consumer.close()
 
     def _behind(self, processor: str, topic: str) -> int:
         """Count the records that a group has yet to process; markers of transactions do not count."""
-        committed = self._committed(processor, topic)
-        return sum(1 for m in self.read(topic) if (m.offset() or 0) >= max(committed[m.partition() or 0], 0))
+        offsets = self._committed(processor, topic)
+        return sum(1 for m in self.read(topic) if (m.offset() or 0) >= max(offsets[m.partition() or 0], 0))
 
     def _consumer(self, group: str) -> Consumer:
         return Consumer(

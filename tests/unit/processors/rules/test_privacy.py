@@ -152,14 +152,14 @@ def test_a_removal_of_a_user_nobody_knows_is_remembered() -> None:
     assert history.hear(active(at(0)), received_at=at(1)).rows == []
 
 
-@pytest.mark.parametrize("prompt", [True, False])
-def test_rows_are_deleted_before_another_removal_however_late_that_is_noticed(prompt: bool) -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+def test_rows_are_deleted_before_another_removal_however_late_that_is_noticed(at_once: bool) -> None:
     """Removed, back with one segment, then unseen: the other row is deleted in its turn, not after the second."""
     history = History(tombstone_after_days=7, marker_days=30, inactivity_days=10, default_ttl_days=0)
     history.hear(active(at(0), "left"), active(at(0), "kept"), received_at=at(0))
     _remove(history, at(1))
     history.hear(active(at(2), "kept"), received_at=at(2))
-    in_time = _pass_time(history, at(8)).rows if prompt else []
+    in_time = _pass_time(history, at(8)).rows if at_once else []
     late = _pass_time(history, at(13))
     told = [*in_time, *late.rows]
     left = SegmentMembershipKey(CLIENT, DESTINATION, USER, "left")
