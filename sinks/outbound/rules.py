@@ -123,8 +123,10 @@ def _never_back(entry: Entry, told: Told | None) -> Entry:
     """Let a value's `DateTime` not go back where another segment stands behind it now."""
     if told is None:
         return entry
-    is_later = (entry.active and not told.active) or entry.segment_id != told.segment_id
-    earliest_s = told.at_s + 1 if is_later else told.at_s
+    earliest_s = told.at_s + 1 if entry.active and not told.active else told.at_s
+    if entry.segment_id != told.segment_id:
+        # Of its turns each has a second of its own, also where nobody knows which of them was told.
+        earliest_s = told.at_s + 1 + entry.turns
     return entry._replace(at_s=max(entry.at_s, earliest_s))
 
 

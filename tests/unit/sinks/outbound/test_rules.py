@@ -131,7 +131,7 @@ def test_a_value_never_goes_back_in_time_when_another_segment_stands_behind_it()
     seen(user, row("2", 2, "ACTIVE", NOW_MS - 60_000))
     decision = decide(user, mapping(s1="one", s2="one"), NOW_MS, "realtime")
     assert decision is not None
-    assert [(entry.active, entry.at_s) for entry in decision.entries] == [(True, NOW_S + 1)]
+    assert [(entry.active, entry.at_s) for entry in decision.entries] == [(True, NOW_S + 2)]
 
 
 def test_a_row_that_was_deleted_unheard_is_told_as_an_exit_and_forgotten() -> None:
