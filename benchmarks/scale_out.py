@@ -10,7 +10,6 @@ broker, and tells nothing of what the broker permits.
 import argparse
 import os
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -18,43 +17,40 @@ from statistics import median
 from membership.cluster import Cluster
 from membership.events import Filled, Load, fill
 from membership.ours import Ours, build
-from membership.process import BROKER_CORE, Pinned
+from membership.process import BROKER_CORE
 
 from segwire.embedded.kafka.server import EmbeddedKafka
 
 PREFIX = "bench-"
 INPUT = f"{PREFIX}segment-events"
-_WATCH_S = 0.1
-_LIMIT_S = 1800.0
 
 
-def cpu_us(cluster: Cluster, members: Sequence[Ours], filled: Filled) -> float:
-    """Let the members process everything; return their CPU time per segment event past the warm-up, together."""
+def cpu_us(cluster: Cluster, members: Sequence[Ours], filled: Filled, start_s: float) -> float:
+    """Let the members process everything; return their CPU time per segment event, together, without their starts."""
     members[0].prepare()
     for member in members[1:]:
         member.clear()
     processes = [member.start() for member in members]
     try:
-        load = filled.load
-        begin = _at(cluster, members[0].group, processes, load.users + load.extra // 3)
-        end = _at(cluster, members[0].group, processes, load.messages)
+        processes[0].wait_for(
+            lambda: cluster.committed(members[0].group, INPUT) >= filled.load.messages, "the end of the input"
+        )
+        spent_s = sum(process.cpu_s() for process in processes)
     finally:
         for process in processes:
             process.stop()
-    if begin[0] == end[0]:
-        raise SystemExit("one commit held all that is measured; use more messages (--extra)")
-    events = (end[0] - begin[0]) * filled.segments / load.messages
-    return (end[1] - begin[1]) / events * 1e6
+    return (spent_s - len(members) * start_s) / filled.segments * 1e6
 
 
-def _at(cluster: Cluster, group: str, processes: Sequence[Pinned], mark: int) -> tuple[int, float]:
-    deadline_s = time.monotonic() + _LIMIT_S
-    while time.monotonic() < deadline_s:
-        committed, cpu_s = cluster.committed(group, INPUT), sum(process.cpu_s() for process in processes)
-        if committed >= mark:
-            return committed, cpu_s
-        time.sleep(_WATCH_S)
-    raise SystemExit(f"{group}: not at message {mark} after {_LIMIT_S:.0f} s")
+def start_cpu_s(member: Ours) -> float:
+    """Return the CPU time of a start, while there is no input."""
+    member.prepare()
+    process = member.start()
+    try:
+        process.wait_for(member.ready.exists, "ready")
+        return process.cpu_s()
+    finally:
+        process.stop()
 
 
 def main() -> None:
@@ -71,11 +67,12 @@ def main() -> None:
         with EmbeddedKafka(directory / "broker", port=0, train=False) as kafka:
             cluster = Cluster(kafka.bootstrap_servers)
             cluster.create(INPUT, "delete")
-            filled = fill(kafka.bootstrap_servers, INPUT, Load(options.users, options.extra))
             members = [Ours(cluster, PREFIX, directory / f"member-{n}", wheel, ordinal=n) for n in range(2)]
+            start_s = start_cpu_s(members[0])
+            filled = fill(kafka.bootstrap_servers, INPUT, Load(options.users, options.extra))
             ratios = []
             for number in range(options.rounds):
-                one, two = cpu_us(cluster, members[:1], filled), cpu_us(cluster, members, filled)
+                one, two = (cpu_us(cluster, members[:n], filled, start_s) for n in (1, 2))
                 ratios.append(2 * one / two)
                 print(
                     f"round {number + 1}: CPU us per event {one:.2f} of one process, {two:.2f} of two; times as fast "

@@ -44,7 +44,7 @@ class Ours:
         self._cluster = cluster
         self._prefix = prefix
         self._directory = directory
-        self._ready = directory / "ready.json"
+        self.ready = directory / "ready.json"
         self.group = f"{prefix}segwire-membership"
         self.view = f"{prefix}segment-membership"
         self.state = directory / "state"
@@ -76,21 +76,21 @@ class Ours:
 
     def start(self) -> Pinned:
         """Start the processor."""
-        self._ready.unlink(missing_ok=True)
-        command = [_SEGWIRE, "process", "membership", "--port", "0", "--ready-file", str(self._ready)]
+        self.ready.unlink(missing_ok=True)
+        command = [_SEGWIRE, "process", "membership", "--port", "0", "--ready-file", str(self.ready)]
         return Pinned(command, self._environment, self._directory / "log.json")
 
     def restored(self, process: Pinned) -> Restored | None:
         """Read its log, its ready file and its metrics."""
-        if not self._ready.exists():
+        if not self.ready.exists():
             return None
         began_s = min(
             datetime.fromisoformat(line["timestamp"]).timestamp()
             for line in map(json.loads, process.log.read_text(encoding="utf-8").splitlines())
             if line["event"] == "restore_started"
         )
-        url = json.loads(self._ready.read_text(encoding="utf-8"))["urls"]["membership-management"]
+        url = json.loads(self.ready.read_text(encoding="utf-8"))["urls"]["membership-management"]
         with urllib.request.urlopen(f"{url}/metrics", timeout=30) as answer:
             metrics = answer.read().decode()
         records = sum(float(count) for count in _RESTORED.findall(metrics))
-        return Restored(began_s, self._ready.stat().st_mtime, int(records))
+        return Restored(began_s, self.ready.stat().st_mtime, int(records))
