@@ -56,6 +56,7 @@ class Ours:
             "SEGWIRE_KAFKA__PARTITIONS": str(PARTITIONS),
             "SEGWIRE_KAFKA__REPLICATION_FACTOR": "1",
             "SEGWIRE_MEMBERSHIP__ORDINAL": str(ordinal),
+            "SEGWIRE_MEMBERSHIP__SESSION_TIMEOUT_MS": "6000",
             "SEGWIRE_MEMBERSHIP__COMMIT_INTERVAL_MS": str(COMMIT_INTERVAL_MS),
             # So that time alone ends a transaction, as with the others.
             "SEGWIRE_MEMBERSHIP__MAX_TRANSACTION_RECORDS": "1000000",
