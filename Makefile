@@ -46,9 +46,8 @@ e2e: setup  ## `segwire up` of the built wheel in a fresh environment
 chaos: setup  ## 200 seeded runs with processes and brokers killed, frozen and cut off: hours. CHAOS_SEED=N repeats
 	$(BIN)/python -m tests.chaos.campaign --runs 200 --messages 1000000
 
-test: setup  ## Every test: most two by two, then whole pipelines, then those that measure how long answers take
-	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/e2e -m "not quiet"
-	$(BIN)/pytest tests/e2e
+test: setup  ## Every test: most side by side, as they mostly wait; then those that measure how long answers take
+	$(BIN)/pytest -n 4 --dist loadfile -m "not quiet"
 	$(BIN)/pytest -m quiet
 
 soak: setup  ## Ingest through long outages, many kills and 100 000 requests over rotations of keys, about an hour

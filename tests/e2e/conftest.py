@@ -1,5 +1,6 @@
 """The built wheel in a fresh virtual environment, and one pipeline that tests share where they do no harm to it."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.stack import Segwire, Up, five_free_ports, running_up
-from tests.support.wheel import build_wheel, install_wheel
+from tests.support.wheel import installed_once
 
 StartUp = Callable[..., Up]
 
@@ -26,12 +27,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def segwire(tmp_path_factory: pytest.TempPathFactory) -> Segwire:
-    """The installed command."""
-    folder = tmp_path_factory.mktemp("installed")
-    commands = install_wheel(build_wheel(folder / "dist"), folder / "venv")
-    home = folder / "home"
-    home.mkdir()
-    return Segwire(commands / "segwire", home)
+    """The installed command, one for all processes of a run; each has a home of its own."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    commands = installed_once(shared / "installed")
+    return Segwire(commands / "segwire", tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="session")

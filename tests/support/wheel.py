@@ -1,5 +1,6 @@
 """The project as a stranger gets it: a wheel, installed with nothing but the pinned dependencies."""
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,19 @@ from pathlib import Path
 from segwire.embedded.kafka.cache import default_cache_dir
 
 ROOT = Path(__file__).parent.parent.parent
+
+
+def installed_once(folder: Path) -> Path:
+    """Build and install into `folder`, where no other process of this run has; return the folder of the commands."""
+    folder.mkdir(exist_ok=True)
+    commands = folder / "venv" / "bin"
+    done = folder / "done"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            assert install_wheel(build_wheel(folder / "dist"), folder / "venv") == commands
+            done.touch()
+    return commands
 
 
 def build_wheel(target: Path) -> Path:
