@@ -33,8 +33,11 @@ def knows(user: UserState, row: SegmentMembership) -> bool:
     return segment is not None and any(user.places[held.place] == place for held in segment.rows)
 
 
-def apply_tombstone(user: UserState, key: SegmentMembershipKey, at_ms: int) -> None:
-    """A row was deleted; where nobody said before that the user is out, this says it as of `at_ms`."""
+def apply_tombstone(user: UserState, key: SegmentMembershipKey) -> None:
+    """A row was deleted; where nobody said before that the user is out, this says it, a second after what is known.
+
+    Not as of the deletion: who came back just before that, but is heard of after it, would be taken for out.
+    """
     segment = user.segments.get(key.segment_id)
     place = (key.client_id, key.destination_id)
     if segment is None or place not in user.places:
@@ -42,7 +45,7 @@ def apply_tombstone(user: UserState, key: SegmentMembershipKey, at_ms: int) -> N
     number = user.places.index(place)
     segment.rows = [row for row in segment.rows if row.place != number]
     if segment.active:
-        _turn(segment, False, at_ms)
+        _turn(segment, False, (segment.at_s + 1) * _SECOND_MS)
 
 
 def drop_deleted(user: UserState) -> None:

@@ -206,7 +206,7 @@ class Outbound:
             if isinstance(said, SegmentMembership):
                 apply_row(user, said, self._plan.dpid)
             else:
-                apply_tombstone(user, said, record.timestamp_ms)
+                apply_tombstone(user, said)
         return users
 
     def _read(self, record: InputRecord, malformed: list[OutputRecord]) -> Said | None:

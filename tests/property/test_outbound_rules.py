@@ -84,7 +84,7 @@ class Partnership:
         user = copy_state(self.stored)
         for said, deleted in self.waiting:
             if deleted:
-                apply_tombstone(user, key_of(said), self.now_ms)
+                apply_tombstone(user, key_of(said))
             else:
                 apply_row(user, said, DPID)
         decision = decide(user, self.mapping(), self.now_ms, self.mode)

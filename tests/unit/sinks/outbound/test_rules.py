@@ -136,10 +136,10 @@ def test_a_value_never_goes_back_in_time_when_another_segment_stands_behind_it()
 
 def test_a_row_that_was_deleted_unheard_is_told_as_an_exit_and_forgotten() -> None:
     user = told(user_of(row("1", 1)), ONE)
-    apply_tombstone(user, key_of(row("1", 1)), NOW_MS + 7000)
+    apply_tombstone(user, key_of(row("1", 1)))
     decision = decide(user, ONE, NOW_MS + 7000, "realtime")
     assert decision is not None
-    assert [(entry.value, entry.active, entry.at_s) for entry in decision.entries] == [("one", False, NOW_S + 7)]
+    assert [(entry.value, entry.active, entry.at_s) for entry in decision.entries] == [("one", False, NOW_S + 1)]
     settle(user, decision, ONE, NOW_MS + 7000)
     assert user.blank
 
