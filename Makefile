@@ -47,7 +47,7 @@ chaos: setup  ## 200 seeded runs with processes and brokers killed, frozen and c
 	$(BIN)/python -m tests.chaos.campaign --runs 200 --messages 1000000
 
 test: setup  ## Every test: most side by side, as they mostly wait; then those that measure how long answers take
-	$(BIN)/pytest -n 4 --dist loadfile -m "not quiet"
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not quiet"
 	$(BIN)/pytest -m quiet
 
 soak: setup  ## Ingest through long outages, many kills and 100 000 requests over rotations of keys, about an hour

@@ -13,6 +13,10 @@ from runtime.settings import KafkaSettings
 from schemas.topics import TOPICS, Topic
 
 _TIMEOUT_S = 30.0
+# A busy cluster may take long to make topics, and there is nothing to be done without them.
+_CREATE_S = 120.0
+# The client's own error comes first: it says more than that nothing came.
+_CREATE_WAIT_S = _CREATE_S + 10.0
 
 
 class TopicState(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,9 +98,9 @@ def _create(admin: AdminClient, kafka: KafkaSettings, missing: list[TopicState])
         return []
     new = [NewTopic(s.name, kafka.partitions, kafka.replication_factor, config=s.wanted) for s in missing]
     done = []
-    for name, future in admin.create_topics(new, operation_timeout=_TIMEOUT_S).items():
+    for name, future in admin.create_topics(new, operation_timeout=_CREATE_S, request_timeout=_CREATE_S).items():
         try:
-            future.result(_TIMEOUT_S)
+            future.result(_CREATE_WAIT_S)
             done.append(
                 f"{name}: created with {kafka.partitions} partitions, replication factor {kafka.replication_factor}"
             )

@@ -146,6 +146,26 @@ def test_a_partner_that_misbehaves_loses_nothing_and_holds_up_nobody_else(
     assert len(stage.dead_letters()) == len(letters)
 
 
+@pytest.mark.quiet
+def test_a_partner_that_takes_three_seconds_for_an_answer_delays_no_other_by_one(
+    stage: OutboundStage, partners: tuple[Receiver, Receiver]
+) -> None:
+    slow, quick = partners
+    slow.behaviour = lambda _: Reply(after_s=2.9)
+    for name, partner in (("slow", slow), ("quick", quick)):
+        stage.destination(name, partner.url)
+        stage.start(name).wait_ready()
+    senders = Senders(stage)
+    for number in range(1, 6):
+        said_s = time.monotonic()
+        senders.say(number, "1")
+        key = (name_of(number), f"cookie-{number}-0", "1")
+        wait_until(lambda: key in quick.memberships(), "the quick partner has it")  # noqa: B023 - called at once
+        assert time.monotonic() - said_s < 1
+    stage.wait_done("slow")
+    assert slow.memberships() == quick.memberships() == senders.memberships()
+
+
 def test_a_kill_under_traffic_loses_nothing_and_changes_nothing_twice(
     stage: OutboundStage, partners: tuple[Receiver, Receiver]
 ) -> None:
