@@ -146,6 +146,7 @@ def test_a_partner_that_misbehaves_loses_nothing_and_holds_up_nobody_else(
     assert len(stage.dead_letters()) == len(letters)
 
 
+@pytest.mark.skipif("SINK_KILLS" not in os.environ, reason="takes long: part of `make sink-kills`")
 @pytest.mark.quiet
 def test_a_partner_that_takes_three_seconds_for_an_answer_delays_no_other_by_one(
     stage: OutboundStage, partners: tuple[Receiver, Receiver]
