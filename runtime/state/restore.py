@@ -161,7 +161,7 @@ class Restorer(Generic[V]):
 
     def _begin(self, partitions: list[int]) -> None:
         try:
-            # Committed offsets first, then the end: the other way round, a commit between the two would look torn.
+            # Committed offsets first, as they wait for open transactions; then the end, which has these in it.
             committed = committed_offsets(self._consumer, self._input_topic, partitions)
             bounds = extents(self._admin, self._changelog.topic, partitions)
         except (KafkaException, TimeoutError) as error:
@@ -255,6 +255,10 @@ class Restorer(Generic[V]):
         return Census(known.entries, known.active)
 
     def _check(self, partition: int, state: _Partition, offset: int) -> None:
+        if state.committed is None or offset < state.committed:
+            return
+        # Frozen for so long that another process took the partition, it reads what that one has committed since.
+        state.committed = committed_offsets(self._consumer, self._input_topic, [partition])[partition]
         if state.committed is not None and offset >= state.committed:
             raise TornTransactionError(
                 f"changelog {self._changelog.topic} partition {partition} holds state of input offset {offset}, but "

@@ -1,25 +1,58 @@
 import threading
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from runtime.errors import TornTransactionError
 from runtime.state import restore
 from runtime.state.changelog import Changelog, Extent
 from runtime.state.restore import Restorer
-from runtime.state.table import Census
+from runtime.state.table import NO_TIMER, Census, Summary
 from tests.support.kafka import wait_until
 from tests.support.loop import Clock
 
 LOG = Changelog("cluster", "state", 3, 1000)
 
 
+class Entry(NamedTuple):
+    """A changelog record of partition 0, whose value is the input offset that it is of."""
+
+    at: int
+    raw: bytes
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self.at
+
+    def error(self) -> None:
+        return None
+
+    def key(self) -> bytes:
+        return b"key"
+
+    def value(self) -> bytes:
+        return self.raw
+
+
+class States:
+    """Reads the values of `Entry`."""
+
+    rules = ""
+
+    def summary(self, raw: bytes) -> Summary:
+        return Summary(due_ms=NO_TIMER, active=0, offset=int(raw))
+
+
 class Reader:
-    """The restorer's own consumer: notes what it is assigned, and has nothing to hand out."""
+    """The restorer's own consumer: notes what it is assigned, and hands out `messages`."""
 
     def __init__(self) -> None:
         self.assigned: list[tuple[int, int]] = []
+        self.messages: list[Entry] = []
 
     def incremental_assign(self, partitions: list[TopicPartition]) -> None:
         self.assigned += [(tp.partition, tp.offset) for tp in partitions]
@@ -27,8 +60,9 @@ class Reader:
     def incremental_unassign(self, _partitions: list[TopicPartition]) -> None:
         return
 
-    def consume(self, _limit: int, _timeout_s: float) -> list[object]:
-        return []
+    def consume(self, _limit: int, _timeout_s: float) -> list[Entry]:
+        messages, self.messages = self.messages, []
+        return messages
 
     def close(self) -> None:
         return
@@ -58,6 +92,11 @@ class Cluster:
         self.may_answer = threading.Event()
         self.end = 0
         self.failures: list[Exception] = []
+        self.committed: list[int] = []
+
+    def committed_offsets(self, _consumer: object, _topic: str, partitions: list[int]) -> dict[int, int | None]:
+        """Answer what is in `committed`, one after the other."""
+        return dict.fromkeys(partitions, self.committed.pop(0) if self.committed else None)
 
     def extents(self, _admin: object, _topic: str, partitions: list[int]) -> dict[int, Extent]:
         end = self.end
@@ -72,16 +111,21 @@ class Cluster:
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     made = Cluster()
     monkeypatch.setattr(restore, "extents", made.extents)
-    monkeypatch.setattr(restore, "committed_offsets", lambda _c, _t, partitions: dict.fromkeys(partitions))
+    monkeypatch.setattr(restore, "committed_offsets", made.committed_offsets)
     monkeypatch.setattr(restore, "_RETRY_S", 0.0)
     return made
 
 
 @pytest.fixture
-def restorer(cluster: Cluster) -> Iterator[Restorer[Any]]:
+def reader() -> Reader:
+    return Reader()
+
+
+@pytest.fixture
+def restorer(cluster: Cluster, reader: Reader) -> Iterator[Restorer[Any]]:
     made: Restorer[Any] = Restorer(
-        consumer=cast("Any", Reader()), admin=cast("Any", None), changelog=LOG, input_topic="in",
-        store=cast("Any", Store()), codec=cast("Any", None), clock=Clock(), processor="test",
+        consumer=cast("Any", reader), admin=cast("Any", None), changelog=LOG, input_topic="in",
+        store=cast("Any", Store()), codec=cast("Any", States()), clock=Clock(), processor="test",
     )  # fmt: skip
     made.start()
     yield made
@@ -135,4 +179,27 @@ def test_what_asking_again_cannot_mend_ends_the_service(cluster: Cluster, restor
     cluster.may_answer.set()
     restorer.submit([0])
     with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
+        all_restored(restorer)
+
+
+def test_who_was_away_while_another_process_had_the_partition_takes_its_commits_for_no_torn_transaction(
+    cluster: Cluster, reader: Reader, restorer: Restorer[Any]
+) -> None:
+    cluster.committed = [5, 9]  # the second by whoever had it since
+    cluster.end = 2
+    reader.messages = [Entry(0, b"4"), Entry(1, b"8")]
+    cluster.may_answer.set()
+    restorer.submit([0])
+    assert all_restored(restorer).keys() == {0}
+
+
+def test_state_that_the_group_never_committed_ends_the_service(
+    cluster: Cluster, reader: Reader, restorer: Restorer[Any]
+) -> None:
+    cluster.committed = [5, 5]
+    cluster.end = 2
+    reader.messages = [Entry(0, b"4"), Entry(1, b"8")]
+    cluster.may_answer.set()
+    restorer.submit([0])
+    with pytest.raises(TornTransactionError, match="input offset 8, but the group has committed only 5"):
         all_restored(restorer)
