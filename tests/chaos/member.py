@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from segwire.embedded.kafka.process import BoundProcess
+from segwire.embedded.process import BoundProcess
 from tests.chaos.shifted_clock import VARIABLE as CLOCK_VARIABLE
 
 ROOT = Path(__file__).parent.parent.parent

@@ -17,6 +17,7 @@ import pytest
 from segwire.embedded.kafka.cache import default_cache_dir
 from segwire.embedded.kafka.data_lock import is_alive
 from segwire.embedded.kafka.download import fetch_by_jgo
+from segwire.embedded.errors import EmbeddedServerError
 from segwire.embedded.kafka.errors import EmbeddedKafkaError
 from segwire.embedded.kafka.interface import KafkaServer
 from segwire.embedded.kafka.java import find_java, start_cache_path
@@ -101,7 +102,7 @@ def test_broker_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
 
 def test_second_start_on_the_same_data_says_who_holds_it(tmp_path: Path) -> None:
     with EmbeddedKafka(tmp_path, port=0, train=False) as first:
-        with pytest.raises(EmbeddedKafkaError) as caught:
+        with pytest.raises(EmbeddedServerError) as caught:
             EmbeddedKafka(tmp_path, port=0, train=False).start()
         assert first.poll() is None
     message = str(caught.value)

@@ -25,10 +25,10 @@ from segwire.embedded.kafka.jars import JarCache
 from segwire.embedded.kafka.java import Java, find_java, start_cache_flags, start_cache_path
 from segwire.embedded.kafka.pins import load_pins
 from segwire.embedded.kafka.ports import HOST
-from segwire.embedded.kafka.process import BoundProcess
 from segwire.embedded.kafka.progress import NoProgress
 from segwire.embedded.kafka.properties import SMALL, render_properties
 from segwire.embedded.kafka.storage import new_cluster_id
+from segwire.embedded.process import BoundProcess
 from tests.support.end_transaction_proxy import EndTransactionProxy
 from tests.support.kafka import wait_until
 

@@ -12,9 +12,9 @@ from confluent_kafka.admin import AdminClient
 from segwire.embedded.kafka.errors import BrokerDiedError, EmbeddedKafkaError
 from segwire.embedded.kafka.java import Java
 from segwire.embedded.kafka.ports import HOST, any_free_port
-from segwire.embedded.kafka.process import BoundProcess
 from segwire.embedded.kafka.properties import broker_settings, render_properties
 from segwire.embedded.kafka.storage import Storage
+from segwire.embedded.process import BoundProcess
 
 READY_LIMIT_S = 180.0
 LEADERS_LIMIT_S = 10.0

@@ -1,6 +1,6 @@
 """What can go wrong with a Kafka that we start ourselves."""
 
-from runtime.errors import SegwireError
+from segwire.embedded.errors import EmbeddedServerError
 
 INSTALL_LOCAL = (
     "The embedded Kafka needs the package {package}, which is not installed. "
@@ -8,7 +8,7 @@ INSTALL_LOCAL = (
 )
 
 
-class EmbeddedKafkaError(SegwireError):
+class EmbeddedKafkaError(EmbeddedServerError):
     """The Kafka that we start ourselves cannot run: the message says what, which value, and what to do."""
 
 

@@ -7,18 +7,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from segwire.embedded.data_lock import DataLock
 from segwire.embedded.kafka.broker import Broker
 from segwire.embedded.kafka.cache import default_cache_dir
-from segwire.embedded.kafka.data_lock import DataLock
 from segwire.embedded.kafka.download import Fetch, fetch_by_jgo
 from segwire.embedded.kafka.errors import BrokerDiedError, EmbeddedKafkaError
 from segwire.embedded.kafka.jars import JarCache
 from segwire.embedded.kafka.java import Java, find_java, start_cache_flags, start_cache_path
 from segwire.embedded.kafka.pins import KAFKA_VERSION, load_pins
 from segwire.embedded.kafka.ports import HOST, busy_port, choose_port
-from segwire.embedded.kafka.process import BoundProcess
 from segwire.embedded.kafka.progress import NoProgress, StartProgress
 from segwire.embedded.kafka.storage import Storage
+from segwire.embedded.process import BoundProcess
 
 STARTS = 5
 BUSY_WORDS = ("Address already in use", "BindException")
@@ -82,6 +82,7 @@ class EmbeddedKafka:
 
         Raises:
             EmbeddedKafkaError: it cannot run; the message says what, which value, and what to do.
+            EmbeddedServerError: another process holds its data; the message says which.
         """
         find_java(())  # before anything is downloaded for it
         java = find_java(JarCache(self._cache_dir, load_pins(), self._fetch, self._progress).ensure())

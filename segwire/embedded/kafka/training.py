@@ -23,9 +23,9 @@ from segwire.embedded.kafka.jars import JarCache
 from segwire.embedded.kafka.java import Java, find_java, prune_start_caches, start_cache_path
 from segwire.embedded.kafka.pins import load_pins
 from segwire.embedded.kafka.ports import HOST, any_free_port
-from segwire.embedded.kafka.process import BoundProcess
 from segwire.embedded.kafka.progress import NoProgress
 from segwire.embedded.kafka.storage import Storage
+from segwire.embedded.process import BoundProcess
 
 SCRATCH_PREFIX = ".training-"
 RECORDS = 2000

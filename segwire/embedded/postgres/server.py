@@ -10,11 +10,11 @@ from typing import Self
 
 import psycopg
 
-from segwire.embedded.kafka.data_lock import DataLock
-from segwire.embedded.kafka.process import BoundProcess
+from segwire.embedded.data_lock import DataLock
 from segwire.embedded.postgres.errors import EmbeddedPostgresError
 from segwire.embedded.postgres.programs import as_allowed, give_away, programs
 from segwire.embedded.postgres.storage import DATABASE, USER, PostgresStorage
+from segwire.embedded.process import BoundProcess
 
 _START_LIMIT_S = 60.0
 _POLL_S = 0.02
@@ -49,6 +49,7 @@ class EmbeddedPostgres:
 
         Raises:
             EmbeddedPostgresError: it cannot run; the message says what, which value, and what to do.
+            EmbeddedServerError: another process holds its data; the message says which.
         """
         folder = programs()
         try:

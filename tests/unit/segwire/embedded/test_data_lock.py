@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from segwire.embedded.kafka.data_lock import DataLock, Holder, parse_holder
-from segwire.embedded.kafka.errors import EmbeddedKafkaError
+from segwire.embedded.data_lock import DataLock, Holder, parse_holder
+from segwire.embedded.errors import EmbeddedServerError
 
 
 def test_second_taker_hears_who_holds_it(tmp_path: Path) -> None:
     first = DataLock(tmp_path / "kafka.lock")
     first.acquire()
     try:
-        with pytest.raises(EmbeddedKafkaError) as caught:
+        with pytest.raises(EmbeddedServerError) as caught:
             DataLock(tmp_path / "kafka.lock").acquire()
     finally:
         first.release()

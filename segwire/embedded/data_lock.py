@@ -1,4 +1,4 @@
-"""One Kafka per data directory: a lock that names its holder."""
+"""One server per data directory: a lock that names its holder."""
 
 import contextlib
 import fcntl
@@ -14,7 +14,7 @@ from typing import Self
 
 import psutil
 
-from segwire.embedded.kafka.errors import EmbeddedKafkaError
+from segwire.embedded.errors import EmbeddedServerError
 
 ORPHAN_LIMIT_S = 20.0
 UNNAMED_LIMIT_S = 1.0
@@ -37,7 +37,7 @@ class Holder:
 
 
 class DataLock:
-    """Locks a data directory until released, and until the broker that inherits `fileno` has ended as well."""
+    """Locks a data directory until released, and until the server that inherits `fileno` has ended as well."""
 
     def __init__(self, path: Path, *, alive: Callable[[int], bool] | None = None) -> None:
         self._path = path
@@ -51,10 +51,10 @@ class DataLock:
         return self._fd
 
     def acquire(self) -> None:
-        """Take the lock, waiting only where its holder is dead, and its broker still about to end.
+        """Take the lock, waiting only where its holder is dead, and its server still about to end.
 
         Raises:
-            EmbeddedKafkaError: somebody else holds it; says who.
+            EmbeddedServerError: somebody else holds it; says who.
         """
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -109,13 +109,13 @@ def _try_lock(fd: int) -> bool:
     return True
 
 
-def _held(directory: Path, holder: Holder | None) -> EmbeddedKafkaError:
+def _held(directory: Path, holder: Holder | None) -> EmbeddedServerError:
     if holder is None:
-        return EmbeddedKafkaError(
+        return EmbeddedServerError(
             f"{directory} is in use by another process that has only just started. "
             "Wait for it to end, or use another directory: --data-dir PATH"
         )
-    return EmbeddedKafkaError(
+    return EmbeddedServerError(
         f"{directory} is in use by process {holder.pid} ({holder.command}), since {holder.since}. "
         f"Stop it (kill {holder.pid}), or use another directory: --data-dir PATH"
     )
