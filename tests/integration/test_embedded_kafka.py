@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from segwire.embedded.kafka.cache import default_cache_dir
-from segwire.embedded.kafka.data_lock import is_alive
-from segwire.embedded.kafka.download import fetch_by_jgo
+from segwire.embedded.data_lock import is_alive
 from segwire.embedded.errors import EmbeddedServerError
+from segwire.embedded.kafka.cache import default_cache_dir
+from segwire.embedded.kafka.download import fetch_by_jgo
 from segwire.embedded.kafka.errors import EmbeddedKafkaError
 from segwire.embedded.kafka.interface import KafkaServer
 from segwire.embedded.kafka.java import find_java, start_cache_path
