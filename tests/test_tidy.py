@@ -17,7 +17,7 @@ TEST_FILE_LINES_MAX = 500
 # What the wall clock is for, where no Clock can be handed in.
 WALL_CLOCK_ALLOWED = {
     "runtime/clock.py": "it is the clock",
-    "segwire/embedded/kafka/data_lock.py": "tells a person since when a process holds the directory",
+    "segwire/embedded/data_lock.py": "tells a person since when a process holds the directory",
 }
 PRINTS_ALLOWED = ("segwire/cli/", "benchmarks/", "tests/")
 # They name what they look for.
