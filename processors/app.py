@@ -47,7 +47,8 @@ def run_membership(settings: Settings, ready_file: Path | None) -> None:
     limits = _limits(section)
     with ExitStack() as open_states:
         users: StateTable[UserState] = StateTable(
-            _store(settings, "membership", section.block_cache_bytes, section.memtable_bytes), user_codec(limits)
+            _store(settings, "membership", section.block_cache_bytes, section.memtable_bytes),
+            user_codec(limits, section.metrics_segments),
         )
         user_state = durable_state(settings, Kept("membership", names.segment_events, names.membership_state), users)
         open_states.callback(user_state.close)
@@ -56,10 +57,11 @@ def run_membership(settings: Settings, ready_file: Path | None) -> None:
         )
         partner_state = durable_state(settings, Kept("identity", names.identity, names.identity_state), partners)
         open_states.callback(partner_state.close)
-        processor = Membership(names, limits, users)
+        clock = SystemClock()
+        processor = Membership(names, limits, users, clock)
         feeding = Consumer(consumer_config(settings.kafka, group_id=group_id(settings.kafka, "fan-out")))
         admin = admin_client(settings.kafka)
-        horizon = Horizon(admin, feeding, names.segment_events, names.aam_posts, SystemClock())
+        horizon = Horizon(admin, feeding, names.segment_events, names.aam_posts, clock)
         loops = [
             transaction_loop(settings, "membership", names.segment_events, section, processor, user_state, horizon),
             transaction_loop(settings, "identity", names.identity, section, Identity(names, partners), partner_state),

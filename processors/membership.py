@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from processors.audience import Audience
 from processors.published import UserRecords
 from processors.rules.departure import expire, next_due
 from processors.rules.expiry import TimeLimits
@@ -16,12 +17,14 @@ from processors.rules.privacy import apply_privacy
 from processors.rules.state import UserState
 from processors.rules.state_codec import decode_state, decode_summary, encode_state
 from processors.rules.story import Story
+from processors.visibility import Visibility
 from runtime import metrics
+from runtime.clock import Clock
 from runtime.dead_letters import dead_letter
 from runtime.processor import InputRecord, OutputRecord
 from runtime.state.keys import data_key, split_data_key
 from runtime.state.store import Timer
-from runtime.state.table import Codec, StateTable, Summary
+from runtime.state.table import Codec, Groups, StateTable, Summary
 from schemas import headers
 from schemas.avro_codec import encode_key
 from schemas.avro_rows import MembershipEncoder
@@ -40,8 +43,8 @@ def _time_of(event: SegmentEvent | PrivacyRequest) -> int:
     return event.received_at if isinstance(event, SegmentEvent) else event.requested_at
 
 
-def user_codec(limits: TimeLimits) -> Codec[UserState]:
-    """Return how users are stored, and when they are due by `limits`."""
+def user_codec(limits: TimeLimits, segments: Collection[str] = ()) -> Codec[UserState]:
+    """Return how users are stored, and when they are due by `limits`; memberships are counted by each of `segments`."""
     rules = zlib.crc32(limits.fingerprint().encode())
 
     def decode(raw: bytes) -> UserState:
@@ -64,20 +67,39 @@ def user_codec(limits: TimeLimits) -> Codec[UserState]:
         blank=lambda user: user.blank,
         summary=summary,
         rules=limits.fingerprint(),
+        groups=_groups(frozenset(segments)),
     )
+
+
+def _groups(segments: frozenset[str]) -> Groups | None:
+    def of(raw: bytes) -> list[str]:
+        return [
+            segment_id
+            for destination in decode_state(raw).destinations
+            for segment_id, stamped in zip(destination.segment_ids, destination.stamps, strict=True)
+            if stamped & 1 and segment_id in segments
+        ]
+
+    return Groups(segments, of) if segments else None
 
 
 class Membership:
     """Hosts the rules of membership over a table of users."""
 
-    def __init__(self, names: TopicNames, limits: TimeLimits, table: StateTable[UserState]) -> None:
-        """Publish to the topics of `names`."""
+    def __init__(
+        self, names: TopicNames, limits: TimeLimits, table: StateTable[UserState], clock: Clock
+    ) -> None:  # fmt: skip
+        """Publish to the topics of `names`; `clock` only tells how long it took."""
         self._names = names
         self._limits = limits
         self._table = table
         self._encoder = MembershipEncoder()
         self._changes: Counter[tuple[str, str]] = Counter()
         self._dead: Counter[str] = Counter()
+        self._audience = Audience(table)
+        self._segments = self._audience.segments
+        self._visibility = Visibility(clock)
+        self._received: list[int] = self._visibility.received
 
     def process(self, records: Sequence[InputRecord]) -> Iterator[OutputRecord]:
         """Apply each event to its user."""
@@ -104,6 +126,7 @@ class Membership:
 
     def _apply(self, user: UserState, event: SegmentEvent | PrivacyRequest, record: InputRecord) -> Story:
         if isinstance(event, SegmentEvent):
+            self._received.append(event.received_at)
             return apply_event(user, event, self._limits)
         origin = Origin(self._names.segment_events, record.partition, record.offset, 0)
         return apply_privacy(user, event, origin, self._limits)
@@ -132,6 +155,8 @@ class Membership:
             metrics.MEMBERSHIP_CHANGES.labels(change=change, cause=cause).inc(count)
         for error, count in self._dead.items():
             metrics.DEAD_LETTERS.labels(stage=STAGE, error=error).inc(count)
+        self._audience.committed()
+        self._visibility.committed()
         self.aborted()
 
     def refresh_metrics(self) -> None:
@@ -139,12 +164,15 @@ class Membership:
         counts = self._table.counts()
         metrics.MEMBERSHIP_USERS.set(counts.entries)
         metrics.MEMBERSHIP_ACTIVE.set(counts.active)
+        self._audience.refresh_metrics(counts)
         metrics.STATE_BYTES.labels(processor=STAGE).set(self._table.store.bytes_on_disk())
 
     def aborted(self) -> None:
         """Forget the counts."""
         self._changes.clear()
         self._dead.clear()
+        self._audience.aborted()
+        self._visibility.aborted()
 
     def _due(self, now_ms: int, partitions: Collection[int]) -> Iterator[Timer]:
         for partition in sorted(partitions):
@@ -187,6 +215,8 @@ class Membership:
                 value = records.change(body, turn)
                 outputs.append(OutputRecord(names.segment_membership_changes, partition, uuid, value))
                 self._changes[turn.change, told.cause] += 1
+                if self._segments and told.segment_id in self._segments:
+                    self._audience.turned(partition, told.segment_id, turn.change, told.cause)
             if told.is_row:
                 outputs.append(OutputRecord(names.segment_membership, partition, key, records.row(body)))
 

@@ -1,6 +1,6 @@
 """A histogram that is cheap to observe, for one thread that observes very often."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -24,6 +24,17 @@ class Observations:
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
+    def observe_all(self, values: Iterable[float]) -> None:
+        """Count many values, for much less than one by one."""
+        ordered = sorted(values)
+        below = 0
+        for index, bound in enumerate(self._bounds):
+            reached = bisect_right(ordered, bound, below)
+            self._counts[index] += reached - below
+            below = reached
+        self._counts[-1] += len(ordered) - below
+        self._sum += sum(ordered)
+
     def cumulated(self) -> tuple[list[tuple[str, float]], float]:
         """Return how many are at or below each bound, and the sum of all."""
         counts, total = list(self._counts), self._sum
@@ -35,22 +46,26 @@ class Observations:
 
 
 class LoopHistogram(Collector):
-    """One set of observations for each value of a label; exposed as every other histogram."""
+    """One set of observations for each value of a label, or one alone; exposed as every other histogram."""
 
     def __init__(
         self,
         name: str,
         documentation: str,
-        label: str,
+        label: str | None,
         buckets: Sequence[float],
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
-        """Register it; `buckets` are upper bounds in ascending order, without infinity."""
+        """Register it; `buckets` are upper bounds in ascending order, without infinity.
+
+        Without a `label` there is one set of observations, `alone`.
+        """
         self.name = name
         self._documentation = documentation
         self.label = label
         self._bounds = tuple(map(float, buckets))
         self._of: dict[str, Observations] = {}
+        self.alone = Observations(self._bounds)
         registry.register(self)
 
     def labels(self, value: str) -> Observations:
@@ -64,10 +79,12 @@ class LoopHistogram(Collector):
     def collect(self) -> Iterable[HistogramMetricFamily]:
         """Return the family as it is now."""
         family = self._family()
+        if self.label is None:
+            family.add_metric([], *self.alone.cumulated())
         for value, observations in list(self._of.items()):
             buckets, total = observations.cumulated()
             family.add_metric([value], buckets, total)
         return [family]
 
     def _family(self) -> HistogramMetricFamily:
-        return HistogramMetricFamily(self.name, self._documentation, labels=[self.label])
+        return HistogramMetricFamily(self.name, self._documentation, labels=[] if self.label is None else [self.label])

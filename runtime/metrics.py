@@ -5,6 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from runtime.loop_histogram import LoopHistogram
 
 _LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
+_VISIBLE_S = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 
 # Ingest
 INGEST_ANSWERS = Counter(
@@ -145,6 +146,22 @@ MEMBERSHIP_CHANGES = Counter(
 )
 MEMBERSHIP_USERS = Gauge("segwire_membership_users", "Users with state in this process.")
 MEMBERSHIP_ACTIVE = Gauge("segwire_membership_active", "Active memberships in this process.")
+MEMBERSHIP_VISIBLE_SECONDS = LoopHistogram(
+    "segwire_membership_visible_seconds",
+    "From a message received to what follows of it committed, each user of it; by the clocks of both machines.",
+    None,
+    buckets=_VISIBLE_S,
+)
+MEMBERSHIP_SEGMENT_ACTIVE = Gauge(
+    "segwire_membership_segment_active",
+    "Active memberships in this process, of each segment of membership.metrics_segments.",
+    ["segment"],
+)
+MEMBERSHIP_SEGMENT_CHANGES = Counter(
+    "segwire_membership_segment_changes",
+    "Memberships entered and left, by cause, of each segment of membership.metrics_segments.",
+    ["segment", "change", "cause"],
+)
 
 # Sinks, whatever their type
 SINK_RECORDS = Counter(

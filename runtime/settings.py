@@ -127,6 +127,11 @@ class MembershipSettings(ProcessorSettings):
         30, ge=1, le=36_500, description="how long it is remembered that a user was removed; more than a message lives"
     )
     segments: dict[str, SegmentSettings] = Field(default_factory=dict)
+    metrics_segments: list[str] = Field(
+        default_factory=list, max_length=500,
+        description="IDs of the segments that metrics tell the size of, and who enters and leaves; up to six series "
+        "each, so none by default",
+    )  # fmt: skip
     block_cache_bytes: int = Field(64 << 20, ge=1 << 20, le=64 << 30)
     memtable_bytes: int = Field(32 << 20, ge=1 << 20, le=4 << 30)
 

@@ -34,8 +34,9 @@ class Changelog(NamedTuple):
     def checkpoint(self, offset: int, now_ms: int, census: Census) -> Checkpoint:
         """Return the checkpoint that says: the store holds this changelog below `offset`, so many entries."""
         return Checkpoint(
-            self.cluster_id, self.topic, self.partitions, offset, now_ms, census.entries, census.active, self.rules
-        )
+            self.cluster_id, self.topic, self.partitions, offset, now_ms, census.entries, census.active, self.rules,
+            census.groups,
+        )  # fmt: skip
 
 
 def extents(admin: AdminClient, topic: str, partitions: list[int]) -> dict[int, Extent]:

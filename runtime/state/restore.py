@@ -4,6 +4,7 @@ Source: design, *Membership*, points 2 and 3.
 """
 
 import threading
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 import structlog
@@ -16,6 +17,7 @@ from runtime.errors import TornTransactionError
 from runtime.injection import reach
 from runtime.kafka.asking import passes
 from runtime.state.changelog import Changelog, Extent, committed_offsets, extents, usable
+from runtime.state.counting import Counting
 from runtime.state.store import StateStore, Timer, Writes, data_key
 from runtime.state.table import NO_TIMER, Census, Codec
 
@@ -61,6 +63,7 @@ class Restorer(Generic[V]):
         self._input_topic = input_topic
         self._store = store
         self._codec = codec
+        self._counting = Counting(codec)
         self._clock = clock
         self._labels = {"processor": processor}
         self._lock = threading.Condition()
@@ -228,7 +231,7 @@ class Restorer(Generic[V]):
     def _store_folded(self, partition: int, state: _Partition) -> None:
         """Write the last value per key, in the order of keys, which is quickest for the store."""
         writes = Writes()
-        census = self._census_before(partition, state)
+        census = self._census_without(partition, state)
         for key, value in sorted(state.latest.items()):
             entry = data_key(partition, key)
             writes.put(entry, value)
@@ -237,22 +240,28 @@ class Restorer(Generic[V]):
                 self._check(partition, state, summary.offset)
                 if summary.due_ms < NO_TIMER:
                     writes.arm(Timer(summary.due_ms, entry))
-                if census.entries >= 0:
-                    census.entries += 1
-                    census.active += summary.active
-        writes.checkpoint(partition, self._changelog.checkpoint(state.position, self._clock.now_ms(), census))
+                if census is not None:
+                    self._counting.add(census, value, summary)
+        counted = Census(-1, -1) if census is None else census
+        writes.checkpoint(partition, self._changelog.checkpoint(state.position, self._clock.now_ms(), counted))
         self._store.write(writes)
         state.latest.clear()
         state.empty = False
 
-    def _census_before(self, partition: int, state: _Partition) -> Census:
-        """Return the count that what is to be written adds to, negative where the entries have to be counted anew."""
+    def _census_without(self, partition: int, state: _Partition) -> Census | None:
+        """Return the census but for what is to be written now, None where all has to be counted anew."""
         if state.empty:
-            return Census()
-        known = self._store.checkpoint(partition)
-        if known is None or state.latest:
-            return Census(-1, -1)
-        return Census(known.entries, known.active)
+            return self._counting.nothing()
+        census = self._counting.known(self._store.checkpoint(partition))
+        if census is not None:
+            for raw in self._stored(partition, list(state.latest)):
+                self._counting.add(census, raw, self._codec.summary(raw), -1)
+        return census
+
+    def _stored(self, partition: int, keys: list[bytes]) -> Iterator[bytes]:
+        for begin in range(0, len(keys), _FETCH_RECORDS):
+            portion = [data_key(partition, key) for key in keys[begin : begin + _FETCH_RECORDS]]
+            yield from (raw for raw in self._store.get_many(portion) if raw is not None)
 
     def _check(self, partition: int, state: _Partition, offset: int) -> None:
         if state.committed is None or offset < state.committed:
@@ -301,13 +310,12 @@ class Restorer(Generic[V]):
         self._store.write(writes)
 
     def _census(self, partition: int) -> Census:
-        known = self._store.checkpoint(partition)
-        if known is not None and known.entries >= 0:
-            return Census(known.entries, known.active)
-        census = Census()
+        known = self._counting.known(self._store.checkpoint(partition))
+        if known is not None:
+            return known
+        census = self._counting.nothing()
         for _, raw in self._store.scan(partition):
-            census.entries += 1
-            census.active += self._codec.summary(raw).active
+            self._counting.add(census, raw, self._codec.summary(raw))
         return census
 
     def _remaining(self) -> int:

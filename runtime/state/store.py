@@ -35,7 +35,8 @@ _LAST_DUE = (1 << 64) - 1
 class Checkpoint(msgspec.Struct, frozen=True):
     """How far the store holds a changelog partition: every record below `offset`, of this very topic.
 
-    `entries` and `active` are the partition's census as of then, `rules` those by which its timers were armed.
+    `entries`, `active` and `groups` are the partition's census as of then, `rules` those by which its timers were
+    armed.
     """
 
     cluster_id: str
@@ -46,6 +47,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     entries: int = 0
     active: int = 0
     rules: str = ""
+    groups: dict[str, int] = {}
 
 
 class Timer(msgspec.Struct, frozen=True):

@@ -29,13 +29,20 @@ class Summary(NamedTuple):
     active: int
 
 
+class Groups(NamedTuple):
+    """By what active things are counted apart: `of` returns, for each one in a stored value, its name if in `names`."""
+
+    names: frozenset[str]
+    of: Callable[[bytes], Iterable[str]]
+
+
 class Codec(NamedTuple, Generic[V]):
     """How a value is stored, made anew, and when it is due.
 
     `due_ms` returns the earliest time at which something of the value is due, at or past `NO_TIMER` for never.
     `active` returns how many active things it holds, for the census; `blank` whether nothing is to be kept, so that the
     entry is deleted. `rules` tells apart by what rules values are due: one that is decoded, or of which a `summary` is
-    taken, is due by those of now, whatever it was stored under.
+    taken, is due by those of now, whatever it was stored under. With `groups` active things are also counted by group.
     """
 
     encode: Callable[[V], bytes]
@@ -46,17 +53,19 @@ class Codec(NamedTuple, Generic[V]):
     blank: Callable[[V], bool]
     summary: Callable[[bytes], Summary]
     rules: str
+    groups: Groups | None = None
 
 
 class Census:
-    """How many entries a partition has, and how many active things they hold: for the metrics."""
+    """How many entries a partition has, and how many active things they hold, also by group: for the metrics."""
 
-    __slots__ = ("active", "entries")
+    __slots__ = ("active", "entries", "groups")
 
-    def __init__(self, entries: int = 0, active: int = 0) -> None:
+    def __init__(self, entries: int = 0, active: int = 0, groups: dict[str, int] | None = None) -> None:
         """Start with these counts."""
         self.entries = entries
         self.active = active
+        self.groups: dict[str, int] = {} if groups is None else groups
 
 
 class ChangelogRecord(NamedTuple):
@@ -106,6 +115,7 @@ class StateTable(Generic[V]):
         self._overlay: dict[bytes, _Change] = {}
         self._fired: list[Timer] = []
         self._touched = False
+        self._turned: dict[tuple[int, str], int] = {}
 
     def load(self, keys: Iterable[bytes]) -> None:
         """Have these values at hand: one read for all that are not yet.
@@ -146,6 +156,11 @@ class StateTable(Generic[V]):
         """Say that a value was changed."""
         self._portion[key].changed = self._touched = True
 
+    def turned(self, partition: int, group: str, by: int) -> None:
+        """Say that so many more active things of a group are in a partition; of the groups of the codec alone."""
+        turned = self._turned
+        turned[partition, group] = turned.get((partition, group), 0) + by
+
     def fold(self) -> None:
         """Encode what was changed, and let go of everything loaded: what is wanted again has to be loaded again."""
         self._encode()
@@ -182,18 +197,26 @@ class StateTable(Generic[V]):
                     writes.disarm(Timer(was, key))
                 if due < NO_TIMER:
                     writes.arm(Timer(due, key))
+        for (partition, group), by in self._turned.items():
+            groups = self.census.setdefault(partition, Census()).groups
+            groups[group] = groups.get(group, 0) + by
         return writes
 
     def counts(self) -> Census:
         """Return the census over all partitions that are held."""
         held = list(self.census.values())
-        return Census(sum(census.entries for census in held), sum(census.active for census in held))
+        groups = {
+            name: sum(census.groups.get(name, 0) for census in held)
+            for name in (self.codec.groups.names if self.codec.groups is not None else ())
+        }
+        return Census(sum(census.entries for census in held), sum(census.active for census in held), groups)
 
     def drop(self) -> None:
         """Forget every change and everything read since the last commit."""
         self._portion.clear()
         self._overlay.clear()
         self._fired.clear()
+        self._turned.clear()
         self._touched = False
 
     def _encode(self) -> None:

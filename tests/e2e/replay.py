@@ -13,6 +13,7 @@ from processors import membership as module
 from processors.membership import Membership, user_codec
 from processors.rules.expiry import DAY_MS, TimeLimits
 from processors.rules.state import UserState
+from runtime.clock import SystemClock
 from runtime.processor import InputRecord
 from runtime.state.keys import split_data_key
 from runtime.state.store import Timer
@@ -66,7 +67,7 @@ def main() -> None:
     """Run forty days of random events, with timers and a commit each day."""
     dice, store, digest, offset = random.Random(11), Entries(), hashlib.sha256(), 0
     table: StateTable[UserState] = StateTable(cast("Any", store), user_codec(LIMITS))
-    processor = Membership(TopicNames(), LIMITS, table)
+    processor = Membership(TopicNames(), LIMITS, table, SystemClock())
     for day in range(DAYS):
         values = [b"no event" if dice.random() < 0.01 else _value(dice, number, day) for number in range(250)]
         records = [InputRecord(0, offset + number, b"k", value, None, 0) for number, value in enumerate(values)]

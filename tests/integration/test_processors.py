@@ -3,6 +3,7 @@
 import random
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,7 @@ from segwire.embedded.kafka.interface import KafkaServer
 from tests.support.kafka import wait_until
 from tests.support.oracle import Oracle, change_of, changes_by_key, row_of, rows_by_key
 from tests.support.posts import body, segment, user
-from tests.support.processors import PARTITIONS, Pipeline
+from tests.support.processors import PARTITIONS, Pipeline, Service
 
 SECOND_MS = 1000
 DAY_MS = 86_400_000
@@ -243,3 +244,52 @@ def test_no_timer_overtakes_a_message_that_waits_for_fan_out(pipeline: Pipeline)
     assert [(c.change, c.since) for c in pipeline.changes()] == [
         ("ENTERED", entered_ms), ("EXITED", refreshed_ms + 2 * DAY_MS),
     ]  # fmt: skip
+
+
+def segment_sizes(pipeline: Pipeline) -> Counter[str]:
+    last = {row_of(row).key: row for row in pipeline.rows()}
+    return Counter(row.segment_id for row in last.values() if row.status == "ACTIVE")
+
+
+def wait_sizes(pipeline: Pipeline, services: list[Service], segments: str) -> None:
+    """Wait until the services together tell the size of each segment as the rows do."""
+    pipeline.wait_processed()
+    sizes = segment_sizes(pipeline)
+    assert all(sizes[segment_id] for segment_id in segments)
+
+    def told() -> dict[str, float]:
+        name = "segwire_membership_segment_active"
+        return {
+            each: sum(pipeline.metric(service, f'{name}{{segment="{each}"}}') for service in services)
+            for each in segments
+        }
+
+    wait_until(lambda: told() == {each: sizes[each] for each in segments}, f"{sizes} and no other")
+
+
+def test_sizes_of_segments_are_right_after_a_kill_with_another_setting_and_over_two_processes(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.create_topics()
+    pipeline.start("fan-out").wait_ready()
+    killed = pipeline.start("membership", SEGWIRE_MEMBERSHIP__METRICS_SEGMENTS='["1", "2"]')
+    pipeline.post(traffic(1, 150), NOW_MS)
+    wait_until(lambda: pipeline.committed() > 30, "some of it is committed")
+    killed.kill()
+    before = pipeline.start("membership", SEGWIRE_MEMBERSHIP__METRICS_SEGMENTS='["1", "2"]').wait_ready()
+    wait_sizes(pipeline, [before], "12")
+    before.stop()
+    one = pipeline.start("membership", SEGWIRE_MEMBERSHIP__METRICS_SEGMENTS='["1", "3"]').wait_ready()
+    wait_sizes(pipeline, [one], "13")
+    elsewhere = pipeline.folder / "elsewhere"  # so it has nothing but the changelog
+    elsewhere.mkdir()
+    more = {"SEGWIRE_MEMBERSHIP__METRICS_SEGMENTS": '["1", "3"]', "SEGWIRE_MEMBERSHIP__ORDINAL": "1"}
+    other = pipeline.start("membership", elsewhere, **more).wait_ready()
+    assigned = 'segwire_processor_assigned_partitions{processor="membership"}'
+    wait_until(lambda: all(pipeline.metric(service, assigned) for service in (one, other)), "both have partitions")
+    pipeline.post(traffic(7, 50), NOW_MS)
+    wait_sizes(pipeline, [one, other], "13")
+    assert pipeline.metric(one, "segwire_membership_visible_seconds_count") > 0
+    for service in (one, other):
+        assert pipeline.metric(service, 'segwire_membership_segment_active{segment="1"}') > 0
+    pipeline.stop()

@@ -6,6 +6,7 @@ from pathlib import Path
 from processors.membership import Membership, user_codec
 from processors.rules.expiry import TimeLimits
 from processors.rules.state import UserState
+from runtime.clock import SystemClock
 from runtime.processor import InputRecord, OutputRecord
 from runtime.state.store import StateStore, Timer, Writes, data_key
 from runtime.state.table import StateTable
@@ -27,7 +28,7 @@ class Simulated:
         self.shown: list[bytes] = []  # rows, encoded
         self.tombstones = 0
         self._names = TopicNames("")
-        self._processor = Membership(self._names, limits, self.table)
+        self._processor = Membership(self._names, limits, self.table, SystemClock())
         self._offset = 0
 
     def hear(self, events: Sequence[SegmentEvent]) -> None:

@@ -19,6 +19,7 @@ from schemas.membership import SegmentMembershipKey
 from schemas.privacy import PrivacyRequest, decode_identity, encode_privacy_request
 from schemas.topics import TopicNames
 from tests.support.events import CLIENT, DESTINATION, SEGMENT, USER, active, at, event, inactive, partner
+from tests.support.loop import Clock
 
 NAMES = TopicNames("eu-")
 LIMITS = TimeLimits(default_ttl_days=1, inactivity_days=1000)
@@ -53,10 +54,11 @@ def removal(requested_at: int) -> bytes:
 class Host:
     """The processor over a table in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, *segments: str) -> None:
         self.store = Entries()
-        self.table: StateTable[UserState] = StateTable(cast("Any", self.store), user_codec(LIMITS))
-        self.processor = Membership(NAMES, LIMITS, self.table)
+        self.table: StateTable[UserState] = StateTable(cast("Any", self.store), user_codec(LIMITS, segments))
+        self.clock = Clock()
+        self.processor = Membership(NAMES, LIMITS, self.table, self.clock)
 
     def process(self, *told: SegmentEvent | bytes, offset: int = 0, partition: int = 3) -> list[OutputRecord]:
         records = [_record(one, offset + number, partition) for number, one in enumerate(told)]
@@ -242,6 +244,28 @@ def test_many_records_at_once_are_what_they_are_one_by_one() -> None:
     one_by_one = Host()
     expected = [output for n, one in enumerate(told) for output in one_by_one.process(one, offset=n)]
     assert Host().process(*told) == expected
+
+
+def test_who_enters_and_leaves_a_configured_segment_is_counted_by_events_and_timers_alike() -> None:
+    host = Host("7")
+    told = [active(at(0), "7"), active(at(0), "8")]
+    host.process(event(*told, received_at=at(0)), event(inactive(at(0, 1), "7"), received_at=at(0, 1)))
+    host.process(event(active(at(0, 2), "7"), received_at=at(0, 2)), offset=2)
+    host.table.commit()
+    assert host.table.counts().groups == {"7": 1}
+    host.commit()
+    host.punctuate(at(2), 3)
+    host.table.commit()
+    assert host.table.counts().groups == {"7": 0}
+
+
+def test_what_was_received_is_noted_once_for_each_event_that_is_processed() -> None:
+    host = Host()
+    told = event(active(at(0)), received_at=at(0))
+    host.process(told, removal(at(1)), b"no event", told, offset=4)
+    assert host.processor._received == [at(0), at(0)]
+    host.processor.aborted()
+    assert host.processor._received == []
 
 
 @pytest.mark.parametrize(

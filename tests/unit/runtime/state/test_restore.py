@@ -42,6 +42,7 @@ class States:
     """Reads the values of `Entry`."""
 
     rules = ""
+    groups = None
 
     def summary(self, raw: bytes) -> Summary:
         return Summary(due_ms=NO_TIMER, active=0, offset=int(raw))
