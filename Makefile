@@ -104,9 +104,9 @@ wheel: setup  ## dist/*.whl
 	$(BIN)/python -m hatchling build -t wheel
 
 pins:  ## Pin the dependencies again (needs uv)
-	$(PIN) -o requirements/service.txt
-	$(PIN) --extra local -c requirements/service.txt -o requirements/local.txt
-	$(PIN) --extra local --extra containers --group dev -c requirements/local.txt -o requirements/dev.txt
+	$(PIN) --extra traces -o requirements/service.txt
+	$(PIN) --extra traces --extra local -c requirements/service.txt -o requirements/local.txt
+	$(PIN) --extra traces --extra local --extra containers --group dev -c requirements/local.txt -o requirements/dev.txt
 
 clean:  ## Forget the environment and the local data
 	rm -rf $(VENV) .segwire dist

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import random
 import signal
 import socket
 from pathlib import Path
@@ -16,13 +17,14 @@ from ingest.direct import DirectRoute
 from ingest.hot_path import PREFIX, HotPath, Source
 from ingest.lifecycle import GracefulStop
 from ingest.proxies import believing
-from ingest.publisher import DurablePublisher
+from ingest.publisher import Publisher
 from ingest.readiness import Readiness
 from ingest.request import RequestIds
 from ingest.routes import Dispatcher, NamedAnswers, build_api
 from ingest.server import Server, bind, connection_limits, url_of
 from ingest.stores import Stores
 from ingest.tls import Certificates
+from ingest.traced import TracedPublisher
 from runtime.clock import SystemClock
 from runtime.kafka.clients import Config, OnError, producer_config
 from runtime.logs import configure_logs
@@ -30,6 +32,8 @@ from runtime.management import ManagementServer
 from runtime.secrets import SecretWatch
 from runtime.service import ReadyFile, StopSignal
 from runtime.settings import Settings
+from runtime.tracing.opening import check_traces, tracing
+from runtime.tracing.tracer import Tracer
 from schemas.topics import TopicNames
 
 # Of unacknowledged records; senders have been told 503 for the older ones.
@@ -43,10 +47,11 @@ def check(settings: Settings) -> None:
     """See that the configuration is whole, without starting anything.
 
     Raises:
-        ConfigurationError: no Kafka is configured, or a secret cannot be read.
+        ConfigurationError: no Kafka is configured, a secret cannot be read, or traces cannot be had.
     """
     _producer_config(settings)
     assemble(settings, SystemClock())
+    check_traces(settings.traces)
 
 
 def run(settings: Settings, ready_file: Path | None, worker: int = 0, workers: int = 1) -> None:
@@ -74,7 +79,10 @@ def run(settings: Settings, ready_file: Path | None, worker: int = 0, workers: i
         management = ManagementServer(settings.management.host, settings.ingest.management_port, readiness.reason)
         management.start()
         try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            with (
+                tracing(settings.traces, "ingest") as tracer,
+                asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+            ):
                 runner.run(
                     _serve(
                         settings,
@@ -88,6 +96,7 @@ def run(settings: Settings, ready_file: Path | None, worker: int = 0, workers: i
                         ready_file,
                         worker,
                         workers,
+                        tracer,
                     )
                 )
         finally:
@@ -106,6 +115,7 @@ async def _serve(
     ready_file: Path | None,
     worker: int,
     workers: int,
+    tracer: Tracer | None,
 ) -> None:
     clock = SystemClock()
     stores = await Stores.open(
@@ -133,7 +143,7 @@ async def _serve(
 
     watch = SecretWatch(authentication.secrets)
     watch.start(asyncio.get_running_loop().call_soon_threadsafe)
-    app, route = _build(settings, authentication, stores.publisher)
+    app, route = _build(settings, authentication, _traced(stores.publisher, tracer, settings))
     graceful = GracefulStop(stop, settings.ingest.drain_grace_ms / 1000, clock, on_draining)
     server = Server(
         app,
@@ -154,9 +164,7 @@ async def _serve(
         _log.info("ingest_stopped", unacknowledged_records=await stores.close())
 
 
-def _build(
-    settings: Settings, authentication: Authentication, publisher: DurablePublisher
-) -> tuple[ASGIApp, DirectRoute]:
+def _build(settings: Settings, authentication: Authentication, publisher: Publisher) -> tuple[ASGIApp, DirectRoute]:
     clock = SystemClock()
     ids = RequestIds()
     configured = settings.effective_sources()
@@ -169,6 +177,13 @@ def _build(
     dispatcher = Dispatcher(PREFIX, hot_path, NamedAnswers(api, ids), ids)
     route = DirectRoute(hot_path, publisher, clock, ids)
     return believing(dispatcher, settings.ingest.trusted_proxies), route
+
+
+def _traced(publisher: Publisher, tracer: Tracer | None, settings: Settings) -> Publisher:
+    if tracer is None:
+        return publisher
+    names = TopicNames(settings.kafka.topic_prefix)
+    return TracedPublisher(publisher, tracer, names, settings.traces.sample_ratio, random.random)
 
 
 def _producer_config(settings: Settings) -> Config:

@@ -18,6 +18,8 @@ from runtime.kafka.clients import admin_client, consumer_config
 from runtime.settings import MembershipSettings, Settings
 from runtime.state.store import StateStore
 from runtime.state.table import StateTable
+from runtime.tracing.opening import tracing
+from runtime.tracing.processor import Step, continued
 
 _IDENTITY_CACHE_BYTES = 16 << 20
 _IDENTITY_MEMTABLE_BYTES = 8 << 20
@@ -30,8 +32,11 @@ def run_fan_out(settings: Settings, ready_file: Path | None) -> None:
         SegwireError: Kafka cannot be reached, a topic is missing, a port is taken, another process has this ordinal.
     """
     names = begin(settings, "fan-out")
-    loop = transaction_loop(settings, "fan-out", names.aam_posts, settings.fan_out, FanOut(names), None)
-    serve(settings, "fan-out", settings.fan_out, [loop], ready_file)
+    step = Step("process", names.aam_posts, group_id(settings.kafka, "fan-out"))
+    with tracing(settings.traces, "fan-out") as tracer:
+        processor = continued(tracer, FanOut(names), step, [names.segment_events, names.dead_letters])
+        loop = transaction_loop(settings, "fan-out", names.aam_posts, settings.fan_out, processor, None)
+        serve(settings, "fan-out", settings.fan_out, [loop], ready_file)
 
 
 def run_membership(settings: Settings, ready_file: Path | None) -> None:
@@ -62,8 +67,11 @@ def run_membership(settings: Settings, ready_file: Path | None) -> None:
         feeding = Consumer(consumer_config(settings.kafka, group_id=group_id(settings.kafka, "fan-out")))
         admin = admin_client(settings.kafka)
         horizon = Horizon(admin, feeding, names.segment_events, names.aam_posts, clock)
+        step = Step("process", names.segment_events, group_id(settings.kafka, "membership"))
+        carrying = [names.segment_membership, names.segment_membership_changes, names.dead_letters]
+        traced = continued(open_states.enter_context(tracing(settings.traces, "membership")), processor, step, carrying)
         loops = [
-            transaction_loop(settings, "membership", names.segment_events, section, processor, user_state, horizon),
+            transaction_loop(settings, "membership", names.segment_events, section, traced, user_state, horizon),
             transaction_loop(settings, "identity", names.identity, section, Identity(names, partners), partner_state),
         ]
         serve(settings, "membership", section, loops, ready_file, processor.refresh_metrics)

@@ -82,6 +82,9 @@ class DestinationSettings(ProcessorSettings):
     )
     allow_private_addresses: bool = Field(False, description="send also to private and link-local addresses")
     allow_plain_http: bool = Field(False, description="for development: http to this machine's own loopback")
+    send_traceparent: bool = Field(
+        False, description="with traces on: tell the partner of the trace in the header traceparent"
+    )
     segments: dict[Identifier, MappingSettings] = Field(min_length=1, description="the segments mapped to it")
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from runtime.loop import TransactionLoop
 from runtime.processor import Processor
 from runtime.settings import Settings
 from runtime.sink_settings import SinkSettings
+from runtime.tracing.opening import tracing
 from sinks.context import SinkContext
 
 
@@ -29,7 +30,9 @@ def run_sink(settings: Settings, name: str, ready_file: Path | None) -> None:
         run_destination(settings, name, ready_file)
         return
     with ExitStack() as cleanup:
-        context = SinkContext(name, settings, begin(settings, f"sink-{name}"), cleanup)
+        names = begin(settings, f"sink-{name}")
+        tracer = cleanup.enter_context(tracing(settings.traces, f"sink-{name}"))
+        context = SinkContext(name, settings, names, cleanup, tracer)
         serve(settings, context.service, section, _loops(context, section), ready_file)
 
 

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from runtime.settings import Settings
+from runtime.tracing.tracer import Tracer
 from schemas.topics import TopicNames
 
 
@@ -15,6 +16,8 @@ class SinkContext(NamedTuple):
     names: TopicNames
     cleanup: ExitStack
     """Runs in the end what is pushed onto it: a state to close, a client to end."""
+    tracer: Tracer | None = None
+    """None: traces are off."""
 
     @property
     def service(self) -> str:

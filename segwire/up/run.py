@@ -16,6 +16,7 @@ from runtime.errors import ConfigurationError
 from runtime.kafka.topics import apply_topics
 from runtime.service import write_ready_file, write_whole
 from runtime.settings import KafkaSettings, Settings
+from runtime.tracing.opening import check_traces
 from schemas.topics import topics_for
 from segwire.embedded.postgres.storage import PostgresStorage
 from segwire.up.background import Background, wait_for
@@ -61,6 +62,7 @@ def run(settings: Settings, options: UpOptions) -> None:
     """
     if options.kafka is not None:
         check_kafka_option(options.kafka)
+    check_traces(settings.traces)
     source = open_source(settings)
     if options.demo and source is None:
         raise ConfigurationError(

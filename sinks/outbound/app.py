@@ -8,12 +8,15 @@ from pathlib import Path
 from runtime.clock import SystemClock
 from runtime.destination_settings import DestinationSettings
 from runtime.errors import ConfigurationError
-from runtime.hosting import Kept, begin, durable_state, serve, transaction_loop
+from runtime.hosting import Kept, begin, durable_state, group_id, serve, transaction_loop
 from runtime.kafka.inbox import open_inbox
 from runtime.loop import TransactionLoop
 from runtime.settings import Settings
 from runtime.state.store import StateStore
 from runtime.state.table import StateTable
+from runtime.tracing.opening import tracing
+from runtime.tracing.processor import Step, delivered
+from runtime.tracing.tracer import Tracer
 from schemas.topics import TopicNames, outbound_state, topics_for
 from sinks.outbound.again import is_for
 from sinks.outbound.dispatch import Dispatcher
@@ -24,6 +27,7 @@ from sinks.outbound.processor import OUTBOUND_CODEC, Outbound, Plan
 from sinks.outbound.records import Records
 from sinks.outbound.sender import Sender
 from sinks.outbound.state import UserState
+from sinks.outbound.traces import MessageTraces, traced_client
 
 _BLOCK_CACHE_BYTES = 16 << 20
 _MEMTABLE_BYTES = 16 << 20
@@ -46,13 +50,15 @@ def run_destination(settings: Settings, name: str, ready_file: Path | None) -> N
     assert isinstance(section, DestinationSettings), "the caller looks it up"
     with ExitStack() as cleanup:
         names = begin(settings, f"sink-{name}", topics_for([name]))
-        loop, processor = destination_loop(settings, name, section, names, cleanup)
+        tracer = cleanup.enter_context(tracing(settings.traces, f"sink-{name}"))
+        loop, processor = destination_loop(settings, name, section, names, cleanup, tracer)
         serve(settings, f"sink-{name}", section, [loop], ready_file, processor.refresh_metrics)
 
 
 def destination_loop(
-    settings: Settings, name: str, section: DestinationSettings, names: TopicNames, cleanup: ExitStack
-) -> tuple[TransactionLoop, Outbound]:
+    settings: Settings, name: str, section: DestinationSettings, names: TopicNames, cleanup: ExitStack,
+    tracer: Tracer | None,
+) -> tuple[TransactionLoop, Outbound]:  # fmt: skip
     """Return the loop of a destination, and the processor that it hosts; `cleanup` ends what they use.
 
     Raises:
@@ -65,20 +71,25 @@ def destination_loop(
     changelog = names.prefix + outbound_state(name).name
     state = durable_state(settings, Kept(service, names.segment_membership, changelog), table)
     cleanup.callback(state.close)
+    traces = MessageTraces()
+    client = traced_client(partner.client, tracer, traces, section.url, tells_partner=section.send_traceparent)
     dispatcher = Dispatcher(
         name,
         Head(section.client_id, section.destination_id, section.dpid),
         section.max_users_per_message,
-        Sender(partner.client, section.connections, budget_s),
+        Sender(client, section.connections, budget_s),
         partner.run,
         _CLOCK,
+        rendered=None if tracer is None else traces.rendered,
     )
     records = Records(names, name, section.dpid)
     inbox = open_inbox(settings.kafka, names.sink_requests, is_for(name))
     cleanup.callback(inbox.close)
     plan = Plan(schedule_of(section), section.dpid, section.mode)
     processor = Outbound(plan, table, dispatcher, records, inbox, _CLOCK)
-    return transaction_loop(settings, service, names.segment_membership, section, processor, state), processor
+    topic = names.segment_membership
+    traced = delivered(tracer, processor, Step("deliver", topic, group_id(settings.kafka, service)), traces)
+    return transaction_loop(settings, service, topic, section, traced, state), processor
 
 
 def schedule_of(section: DestinationSettings) -> Schedule:

@@ -16,6 +16,7 @@ from sinks.outbound.verdict import Answer, asked_wait_s
 _T = TypeVar("_T")
 
 _JSON = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "segwire"}
+_NONE: Mapping[str, str] = {}
 _UNAUTHORIZED = 401
 # Of an answer that says nothing we need; what a partner sends beyond it is not read.
 _BODY_MAX_BYTES = 64 << 10
@@ -72,10 +73,10 @@ class Client:
         self._signer = signer
         self._tokens = tokens
 
-    async def send(self, body: bytes) -> Answer:
-        """Make one attempt; a token that is refused is fetched anew, once."""
+    async def send(self, body: bytes, further: Mapping[str, str] = _NONE) -> Answer:
+        """Make one attempt, with `further` headers; a token that is refused is fetched anew, once."""
         sent_at_ms, began_s = self._clock.now_ms(), self._clock.monotonic_s()
-        reply, error, reason = await _caught(lambda: self._exchange(body))
+        reply, error, reason = await _caught(lambda: self._exchange(body, further))
         latency_ms = round((self._clock.monotonic_s() - began_s) * 1000)
         if reply is None:
             return Answer(None, error, reason[:_REASON_CHARACTERS_MAX], sent_at_ms, latency_ms)
@@ -85,8 +86,8 @@ class Client:
         wait_s = asked_wait_s(reply.status, reply.headers.get("retry-after"), self._clock.now_ms())
         return Answer(reply.status, error, reason, sent_at_ms, latency_ms, wait_s)
 
-    async def _exchange(self, body: bytes) -> Reply:
-        headers = dict(_JSON)
+    async def _exchange(self, body: bytes, further: Mapping[str, str]) -> Reply:
+        headers = {**_JSON, **further}
         if self._signer is not None:
             headers |= self._signer.headers(body)
         if self._tokens is None:

@@ -17,6 +17,7 @@ from sinks.outbound.records import Sent
 from sinks.outbound.sender import Attempts, Sender
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
+Rendered = Callable[[Sequence[Users], Sequence[bytes]], None]
 
 _log = structlog.get_logger()
 _LIMITS = BreakerLimits()
@@ -34,9 +35,12 @@ class Dispatcher:
 
     def __init__(
         self, name: str, head: Head, max_users: int, sender: Sender, run: Run, clock: Clock,
-        limits: BreakerLimits = _LIMITS,
+        limits: BreakerLimits = _LIMITS, rendered: Rendered | None = None,
     ) -> None:  # fmt: skip
-        """Send messages of up to `max_users` entries; `run` runs a coroutine to its end."""
+        """Send messages of up to `max_users` entries; `run` runs a coroutine to its end.
+
+        `rendered` is told of the messages before they are sent.
+        """
         self._name = name
         self._head = head
         self._max_users = max_users
@@ -44,6 +48,7 @@ class Dispatcher:
         self._run = run
         self._clock = clock
         self._limits = limits
+        self._rendered = rendered
         self._breaker = Breaker()
         self._refused_in_a_row = 0
         self._done: dict[UserEntry, Sent] = {}
@@ -63,6 +68,8 @@ class Dispatcher:
             if wait_s > 0:
                 raise Backpressure(wait_s)
             bodies = [render(self._head, users, now_ms) for users in messages]
+            if self._rendered is not None:
+                self._rendered(messages, bodies)
             attempts = self._attempt(bodies)
             self._take(messages, bodies, attempts)
         entries = [entry for delivery in deliveries for entry in delivery.entries()]

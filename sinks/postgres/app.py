@@ -12,6 +12,7 @@ from runtime.kafka.topic_ids import topic_id
 from runtime.loop import TransactionLoop
 from runtime.secrets import read_secret
 from runtime.sink_settings import PostgresSinkSettings
+from runtime.tracing.processor import Step, delivered
 from sinks.context import SinkContext
 from sinks.frame import SinkProcessor
 from sinks.postgres.again import KnowsWhatIsOver, LastOfKey, RewritingSink, Tombstones
@@ -52,7 +53,8 @@ def _loop(
     clock = SystemClock()
     sink = CatchingUpSink(PostgresSink(database, offsets, table), offsets, reader(kafka, topic), clock)
     processor = SinkProcessor(context.name, topic, context.names.dead_letters, sink, clock)
-    return transaction_loop(context.settings, name, topic, section, processor, None)
+    traced = delivered(context.tracer, processor, Step("deliver", topic, group_id(kafka, name)))
+    return transaction_loop(context.settings, name, topic, section, traced, None)
 
 
 def _requests_loop(
