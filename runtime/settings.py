@@ -16,8 +16,8 @@ from runtime.http_settings import LimitSettings, Network, TlsSettings, is_loopba
 from runtime.processor_settings import Port, ProcessorSettings
 from runtime.settings_base import Section as _Section
 from runtime.sink_settings import FIRST_SINK_PORT, SinkSettings
-
 from runtime.traces_settings import TracesSettings
+
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
 
@@ -159,12 +159,12 @@ class Settings(_Section):
     sources: dict[Name, SourceSettings] | None = Field(None, description="absent: the built-in source dev")
     ingest: IngestSettings = IngestSettings()
     fan_out: FanOutSettings = FanOutSettings()
-    traces: TracesSettings = TracesSettings()
     membership: MembershipSettings = MembershipSettings()
     destinations: dict[Name, DestinationSettings] = Field(default_factory=dict)
     sinks: dict[Name, SinkSettings] = Field(default_factory=dict)
     management: ManagementSettings = ManagementSettings()
     log: LogSettings = LogSettings()
+    traces: TracesSettings = TracesSettings()
 
     def effective_sources(self) -> dict[str, SourceSettings]:
         """Return the configured sources, else the built-in `dev`."""
