@@ -1,6 +1,30 @@
 """Options of the whole suite; they are here so that every choice of tests knows them."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
+from tests.support.wheel import shared_folder
+
+E2E = Path(__file__).parent / "e2e"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def wheel_in_the_making(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Build and install the wheel beside the first tests, where any that come later need it: none then waits for it."""
+    wanted = any(item.path.is_relative_to(E2E) for item in request.session.items)
+    if not wanted or os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
+        yield
+        return
+    folder = shared_folder(tmp_path_factory.getbasetemp())
+    maker = subprocess.Popen([sys.executable, "-m", "tests.support.wheel", str(folder)], stderr=subprocess.DEVNULL)
+    yield
+    maker.terminate()
+    maker.wait()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

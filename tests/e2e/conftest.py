@@ -1,6 +1,5 @@
 """The built wheel in a fresh virtual environment, and one pipeline that tests share where they do no harm to it."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.stack import Segwire, Up, five_free_ports, running_up
-from tests.support.wheel import installed_once
+from tests.support.wheel import installed_once, shared_folder
 
 StartUp = Callable[..., Up]
 
@@ -28,9 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def segwire(tmp_path_factory: pytest.TempPathFactory) -> Segwire:
     """The installed command, one for all processes of a run; each has a home of its own."""
-    own = tmp_path_factory.getbasetemp()
-    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    commands = installed_once(shared / "installed")
+    commands = installed_once(shared_folder(tmp_path_factory.getbasetemp()))
     return Segwire(commands / "segwire", tmp_path_factory.mktemp("home"))
 
 

@@ -1,6 +1,7 @@
 """The project as a stranger gets it: a wheel, installed with nothing but the pinned dependencies."""
 
 import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,11 @@ from pathlib import Path
 from segwire.embedded.kafka.cache import default_cache_dir
 
 ROOT = Path(__file__).parent.parent.parent
+
+
+def shared_folder(base: Path) -> Path:
+    """Return where all processes of a run find the installed wheel; `base` is the temporary folder of this one."""
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "installed"
 
 
 def installed_once(folder: Path) -> Path:
@@ -51,3 +57,7 @@ def install_wheel(wheel: Path, environment: Path) -> Path:
 def _run(command: list[str], folder: Path = ROOT) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+
+
+if __name__ == "__main__":
+    installed_once(Path(sys.argv[1]))
