@@ -1,15 +1,20 @@
 """Opens the tracer of a service, where traces are configured."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 import structlog
 
 from runtime.errors import ConfigurationError
 from runtime.traces_settings import TracesSettings
 from runtime.tracing.tracer import Tracer
+
+# The SDK's own switch: what it gives then has no IDs, and must not get into records.
+_SDK_DISABLED: Final = "OTEL_SDK_DISABLED"
 
 _log = structlog.get_logger()
 
@@ -22,7 +27,7 @@ def tracing(settings: TracesSettings, service: str) -> Iterator[Tracer | None]:
         ConfigurationError: the libraries are not installed, or the CA file cannot be read.
     """
     url = settings.url
-    if url is None:
+    if url is None or os.environ.get(_SDK_DISABLED, "").strip().lower() == "true":
         yield None
         return
     check_traces(settings)
