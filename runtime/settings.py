@@ -14,6 +14,7 @@ from runtime.authentication_settings import HmacSettings, OAuth2Settings
 from runtime.destination_settings import DestinationSettings
 from runtime.http_settings import LimitSettings, Network, TlsSettings, is_loopback
 from runtime.processor_settings import Port, ProcessorSettings
+from runtime.registry_settings import SchemaRegistrySettings
 from runtime.settings_base import Section as _Section
 from runtime.sink_settings import FIRST_SINK_PORT, SinkSettings
 from runtime.traces_settings import TracesSettings
@@ -33,12 +34,6 @@ class KafkaSettings(_Section):
     properties: dict[str, str | int | float | bool] = Field(
         default_factory=dict, description="further librdkafka properties, as security.protocol"
     )
-
-
-class SchemaRegistrySettings(_Section):
-    """The schema registry; without one the manifest's fixed IDs are used."""
-
-    url: None = None
 
 
 class SourceSettings(_Section):

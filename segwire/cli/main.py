@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "sink": "sink",
     "kafka": "kafka",
     "postgres": "postgres",
+    "registry": "registry",
     "topics": "topics",
     "simulate": "simulate",
     "explain": "explain",

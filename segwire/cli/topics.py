@@ -22,11 +22,20 @@ def command() -> None:
 @config_option
 @data_dir_option
 def apply(config: Path | None, data_dir: Path | None) -> None:
-    """Create what is missing and set what differs. Safe to repeat; partition counts are never changed."""
+    """Create what is missing and set what differs. Safe to repeat; partition counts are never changed.
+
+    Where schema_registry.url is set, every Avro schema is registered too, and compatibility made FULL_TRANSITIVE. A
+    schema that the registry refuses is found first: then nothing is done.
+    """
     from runtime.kafka.topics import apply_topics
+    from runtime.registry.apply import apply_with_schemas
 
     settings = connected_settings(read_settings(config, data_dir))
-    for line in apply_topics(settings.kafka, topics_for(settings.destinations)) or ["nothing to do"]:
+    kafka, topics = settings.kafka, topics_for(settings.destinations)
+    done = apply_with_schemas(
+        settings.schema_registry, kafka.topic_prefix, topics, lambda: apply_topics(kafka, topics)
+    )  # fmt: skip
+    for line in done or ["nothing to do"]:
         click.echo(line)
 
 

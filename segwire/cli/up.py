@@ -16,7 +16,7 @@ from segwire.cli.options import (
 _EPILOG = """\b
 Examples:
   segwire up --demo
-  segwire up --demo --with postgres
+  segwire up --demo --with postgres,registry
   segwire up --kafka broker-1:9092,broker-2:9092 --config segwire.yaml
   segwire up --no-ui --port 0 --ready-file ready.json --data-dir /tmp/segwire
 """
@@ -28,7 +28,13 @@ Examples:
 @port_option
 @ready_file_option
 @click.option("--kafka", metavar="HOST:PORT[,…]|testcontainers", help="Use this Kafka instead of the embedded one.")
-@click.option("--with", "servers", metavar="SERVER[,…]", default="", help="Also run these, with a sink: postgres.")
+@click.option(
+    "--with",
+    "servers",
+    metavar="SERVER[,…]",
+    default="",
+    help="Also run these: postgres (with a sink), registry (of schemas).",
+)
 @click.option("--ui/--no-ui", default=True, help="A live table on a terminal, or plain lines.")
 @click.option("--demo", is_flag=True, help="Play the sample messages, then gentle traffic.")
 def command(
@@ -47,11 +53,16 @@ def command(
     """
     from segwire.up.run import UpOptions, run
     from segwire.up.with_postgres import POSTGRES, add_postgres, parse_servers
+    from segwire.up.with_registry import REGISTRY, check_no_registry
 
     settings = read_settings(config, data_dir)
-    postgres = POSTGRES in parse_servers(servers)
+    wanted = parse_servers(servers)
+    postgres, registry = POSTGRES in wanted, REGISTRY in wanted
+    if registry:
+        check_no_registry(settings)
     settings = with_ports(add_postgres(settings) if postgres else settings, port)
     options = UpOptions(
-        config=config, ready_file=ready_file, kafka=kafka, ui=ui, demo=demo, any_port=port == 0, postgres=postgres
-    )
+        config=config, ready_file=ready_file, kafka=kafka, ui=ui, demo=demo, any_port=port == 0,
+        postgres=postgres, registry=registry,
+    )  # fmt: skip
     run(settings, options)

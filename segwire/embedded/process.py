@@ -19,7 +19,13 @@ class BoundProcess:
     """
 
     def __init__(
-        self, command: Sequence[str], *, environment: Mapping[str, str], output: Path, keep: Sequence[int] = ()
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        output: Path,
+        keep: Sequence[int] = (),
+        folder: Path | None = None,
     ) -> None:
         """Start the command.
 
@@ -28,6 +34,7 @@ class BoundProcess:
             environment: its whole environment.
             output: the file that takes what it prints, written anew.
             keep: open files that it inherits, and holds until it ends.
+            folder: where it runs; None: where this process does.
 
         Raises:
             OSError: it cannot be started, or the output cannot be written.
@@ -35,7 +42,7 @@ class BoundProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._error: OSError | None = None
         self._started = threading.Event()
-        arguments = (list(command), dict(environment), output, tuple(keep))
+        arguments = (list(command), dict(environment), output, tuple(keep), folder)
         threading.Thread(target=self._keep, args=arguments, daemon=True, name="child-keeper").start()
         self._started.wait()
         if self._error is not None:
@@ -71,7 +78,9 @@ class BoundProcess:
         assert self._process is not None
         return self._process
 
-    def _keep(self, command: list[str], environment: dict[str, str], output: Path, keep: tuple[int, ...]) -> None:
+    def _keep(
+        self, command: list[str], environment: dict[str, str], output: Path, keep: tuple[int, ...], folder: Path | None
+    ) -> None:
         try:
             with output.open("wb") as printed:
                 self._process = subprocess.Popen(
@@ -82,6 +91,7 @@ class BoundProcess:
                     stdout=printed,
                     stderr=subprocess.STDOUT,
                     pass_fds=keep,
+                    cwd=folder,
                     start_new_session=True,  # a Ctrl-C is for us: we end the child, in order
                 )
         except OSError as error:

@@ -18,6 +18,8 @@ def url_lines(urls: Mapping[str, str], bootstrap_servers: str, source: str) -> l
     lines.append(("Kafka", bootstrap_servers))
     if "postgres" in urls:
         lines.append(("PostgreSQL", urls["postgres"]))
+    if "registry" in urls:
+        lines.append(("Schema registry", urls["registry"]))
     width = max(len(label) for label, _ in lines)
     return [f"  {label:<{width}}  {where}" for label, where in lines]
 

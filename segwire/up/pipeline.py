@@ -1,4 +1,4 @@
-"""The running pipeline: children, Kafka, monitor and figures, tied together by one loop."""
+"""The running pipeline: children, servers, monitor and figures, tied together by one loop."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from runtime.clock import Clock
 from runtime.settings import Settings
 from segwire.own_certificate import trusting_own
 from segwire.up.demo.play import play, poster
-from segwire.up.kafka import KafkaKeeper
+from segwire.up.keeper import Keeper
 from segwire.up.monitor import Monitor
 from segwire.up.ports import service_urls
 from segwire.up.reporter import Reporter
@@ -33,14 +33,14 @@ class Pipeline:
         services: Sequence[Service],
         settings: Settings,
         policy: RestartPolicy,
-        keeper: KafkaKeeper | None,
+        keepers: Sequence[Keeper],
         clock: Clock,
         reporter: Reporter,
         stop: Stop,
     ) -> None:
-        """Start nothing yet; `keeper` is None where Kafka is another's."""
+        """Start nothing yet; `keepers` look after servers of ours that run already."""
         self._settings = settings
-        self._keeper = keeper
+        self._keepers = keepers
         self._clock = clock
         self._reporter = reporter
         self._stop = stop
@@ -113,19 +113,18 @@ class Pipeline:
             self._stop.check(_START_TICK_S)
 
     def _tick(self) -> None:
-        if self._keeper is not None:
-            self._keeper.tick()
+        for keeper in self._keepers:
+            keeper.tick()
         self._supervisor.tick()
 
     def _view(self) -> View:
         answers = self._monitor.answers()
         for name, answer in answers.items():
             self._tally.observe(name, answer.metrics)
-        kafka = () if self._keeper is None else (self._keeper.view(),)
         now_s = self._clock.monotonic_s()
         return View(
             ingest_url=service_urls(self._settings)["ingest"],
             uptime_s=int(now_s - self._began_s),
-            services=(*self._supervisor.views(answers), *kafka),
+            services=(*self._supervisor.views(answers), *(keeper.view() for keeper in self._keepers)),
             figures=self._tally.figures(int(now_s * 1000)),
         )

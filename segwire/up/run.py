@@ -14,6 +14,7 @@ from rich.console import Console
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError
 from runtime.kafka.topics import apply_topics
+from runtime.registry.apply import apply_with_schemas
 from runtime.service import write_ready_file, write_whole
 from runtime.settings import KafkaSettings, Settings
 from runtime.tracing.opening import check_traces
@@ -34,6 +35,7 @@ from segwire.up.services import child_environment, postgres_service, sample_traf
 from segwire.up.signals import Stop, StopRequested
 from segwire.up.start_kafka import open_kafka
 from segwire.up.with_postgres import postgres_variables
+from segwire.up.with_registry import RegistryKeeper, keep_registry, with_registry
 
 _LEFTOVER_GRACE_S = 5.0
 _LEAVE_S = 3.0
@@ -50,6 +52,7 @@ class UpOptions:
     demo: bool = False
     any_port: bool = False
     postgres: bool = False
+    registry: bool = False
     policy: RestartPolicy = field(default_factory=RestartPolicy)
 
 
@@ -118,16 +121,17 @@ class _Up:
         self._clock: Clock = SystemClock()
         self._data_dir = Path(settings.data_dir)
         self._starting: Background[None] | None = None
+        self._keepers: list[KafkaKeeper | RegistryKeeper] = []
 
     def start(self, source: str | None) -> None:
         began_s = self._clock.monotonic_s()
         self._hold_data_dir()
         settings = settle_ports(self._settings)
         kafka, keeper = self._start_kafka(settings)
-        settings = settings.model_copy(update={"kafka": kafka})
-        for line in wait_for(Background(lambda: self._apply_topics(kafka, keeper)), self._stop):
-            self.reporter.say(f"Topic {line}")
-        self._pipeline = self._start_children(settings, keeper)
+        settings = self._start_registry(settings.model_copy(update={"kafka": kafka}))
+        for line in wait_for(Background(lambda: self._apply_topics(settings, keeper)), self._stop):
+            self.reporter.say(line)
+        self._pipeline = self._start_children(settings)
         self._pipeline.wait_until_ready()
         self._tell_others(settings)
         self.reporter.say(f"Segwire is ready after {self._clock.monotonic_s() - began_s:.1f} s")
@@ -166,22 +170,41 @@ class _Up:
             reporter=self.reporter,
         )
         if opened.keeper is not None:
-            self._cleanup.callback(self._stop_kafka, opened.keeper)
-            self._starting = Background(opened.keeper.start)
-            wait_for(self._starting, self._stop)
+            self._keep(opened.keeper)
         return wait_for(Background(opened.kafka), self._stop), opened.keeper
 
-    def _apply_topics(self, kafka: KafkaSettings, keeper: KafkaKeeper | None) -> list[str]:
-        topics = topics_for(self._settings.destinations)
-        if keeper is None:
-            return apply_topics(kafka, topics)
-        return apply_topics_of_ours(kafka, topics, self._clock, time.sleep)
+    def _start_registry(self, settings: Settings) -> Settings:
+        if not self._options.registry:
+            return settings
+        keeper = keep_registry(
+            self._data_dir, any_port=self._options.any_port, policy=self._options.policy, console=self._console,
+            clock=self._clock, reporter=self.reporter,
+        )  # fmt: skip
+        self._keep(keeper)
+        return with_registry(settings, keeper.address)
 
-    def _stop_kafka(self, keeper: KafkaKeeper) -> None:
-        self.reporter.say("Kafka: stopping")
+    def _keep(self, keeper: KafkaKeeper | RegistryKeeper) -> None:
+        """Start a server in the background, so that a stop is heard; it is stopped after all that use it."""
+        self._cleanup.callback(self._stop_server, keeper)
+        self._starting = Background(keeper.start)
+        wait_for(self._starting, self._stop)
+        self._keepers.append(keeper)
+
+    def _apply_topics(self, settings: Settings, keeper: KafkaKeeper | None) -> list[str]:
+        kafka, topics = settings.kafka, topics_for(self._settings.destinations)
+
+        def make() -> list[str]:
+            if keeper is None:
+                return apply_topics(kafka, topics)
+            return apply_topics_of_ours(kafka, topics, self._clock, time.sleep)
+
+        return apply_with_schemas(settings.schema_registry, kafka.topic_prefix, topics, make)
+
+    def _stop_server(self, keeper: KafkaKeeper | RegistryKeeper) -> None:
+        self.reporter.say(f"{keeper.name}: stopping")
         keeper.stop()
 
-    def _start_children(self, settings: Settings, keeper: KafkaKeeper | None) -> Pipeline:
+    def _start_children(self, settings: Settings) -> Pipeline:
         environment = child_environment(settings, os.environ)
         if self._options.postgres:
             environment |= postgres_variables(settings)
@@ -189,7 +212,9 @@ class _Up:
         children = services(settings, self._options.config, environment)
         if self._options.postgres:
             children.append(postgres_service(settings, environment))
-        pipeline = Pipeline(children, settings, self._options.policy, keeper, self._clock, self.reporter, self._stop)
+        pipeline = Pipeline(
+            children, settings, self._options.policy, self._keepers, self._clock, self.reporter, self._stop
+        )
         self._cleanup.callback(pipeline.stop)
         self.reporter.say(f"Starting {', '.join(child.name for child in children)}")
         pipeline.start()
@@ -203,6 +228,8 @@ class _Up:
             "kafka": kafka.model_dump(include=shown),
             "urls": self._urls(settings),
         }
+        if settings.schema_registry.url is not None:
+            document["schema_registry"] = {"url": settings.schema_registry.url}
         if kafka.properties != self._settings.kafka.properties:
             document["kafka"] = {**kafka.model_dump(include=shown), "properties": kafka.properties}
         # Undone first of all, before anything drains.
@@ -214,7 +241,8 @@ class _Up:
 
     def _urls(self, settings: Settings) -> dict[str, str]:
         database = {"postgres": PostgresStorage(self._data_dir).dsn} if self._options.postgres else {}
-        return {**service_urls(settings), **database}
+        url = settings.schema_registry.url
+        return {**service_urls(settings), **database, **({} if url is None else {"registry": url})}
 
     def _tell_person(self, settings: Settings, source: str | None) -> None:
         for line in url_lines(self._urls(settings), settings.kafka.bootstrap_servers or "", source or "{source}"):

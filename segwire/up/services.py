@@ -102,6 +102,8 @@ def child_environment(settings: Settings, environ: Mapping[str, str]) -> dict[st
         # Whole, so that nothing of another Kafka's security is left where this one needs none.
         "SEGWIRE_KAFKA__PROPERTIES": json.dumps(settings.kafka.properties),
     }
+    if settings.schema_registry.url is not None:
+        decided["SEGWIRE_SCHEMA_REGISTRY__URL"] = settings.schema_registry.url
     kept = {name: value for name, value in environ.items() if not _decides(name, decided)}
     return {**kept, **decided, PARENT_VARIABLE: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
 

@@ -9,7 +9,14 @@ from rich.console import Console
 from runtime.clock import Clock
 from runtime.settings import KafkaSettings, Settings
 from segwire.embedded.kafka.interface import KafkaServer
-from segwire.up.kafka import TESTCONTAINERS, KafkaKeeper, check_kafka_option, own_settings, remote_settings
+from segwire.up.kafka import (
+    TESTCONTAINERS,
+    KafkaKeeper,
+    check_kafka_option,
+    keep_kafka,
+    own_settings,
+    remote_settings,
+)
 from segwire.up.reporter import Reporter
 from segwire.up.restart import RestartPolicy
 
@@ -47,15 +54,15 @@ def open_kafka(
             f"own; to use that one: --kafka {configured.bootstrap_servers}"
         )
     if choice == TESTCONTAINERS:
-        keeper = KafkaKeeper(_container(), policy, clock, reporter)
+        keeper = keep_kafka(_container(), policy, clock, reporter)
     else:
         make = _embedded(Path(settings.data_dir), console)
         # The children know the port: a restart may not choose another.
-        keeper = KafkaKeeper(
+        keeper = keep_kafka(
             make(0 if any_port else None), policy, clock, reporter,
             at_address=lambda address: make(int(address.rpartition(":")[2])),
         )  # fmt: skip
-    return OpenedKafka(keeper, lambda: own_settings(configured, keeper.bootstrap_servers))
+    return OpenedKafka(keeper, lambda: own_settings(configured, keeper.address))
 
 
 def _embedded(data_dir: Path, console: Console) -> Callable[[int | None], KafkaServer]:

@@ -7,9 +7,10 @@ from runtime.settings import Settings
 from runtime.sink_settings import PostgresSinkSettings
 from segwire.embedded.postgres.programs import programs
 from segwire.embedded.postgres.storage import PostgresStorage
+from segwire.up.with_registry import REGISTRY
 
 POSTGRES = "postgres"
-SERVERS = (POSTGRES,)
+SERVERS = (POSTGRES, REGISTRY)
 
 
 def parse_servers(text: str) -> frozenset[str]:

@@ -48,7 +48,7 @@ def main(data: str, journal: str, *words: str) -> int:
         lock = DataLock(data_dir)
         end_leftovers(data_dir, 30.0, reporter.say)
         services = [_service(data_dir, journal, word) for word in words]
-        pipeline = Pipeline(services, Settings(data_dir=data), _POLICY, None, SystemClock(), reporter, stop)
+        pipeline = Pipeline(services, Settings(data_dir=data), _POLICY, (), SystemClock(), reporter, stop)
         try:
             pipeline.start()
             pipeline.wait_until_ready()

@@ -64,7 +64,8 @@ def fetch_by_jgo(pin: Pin, scratch: Path, received: Callable[[int], None], *, fr
             remote_repos=repositories,
             timeout=TIMEOUT_S,
         )
-        artifact = context.project(pin.group, pin.artifact).at_version(pin.version).artifact()
+        component = context.project(pin.group, pin.artifact).at_version(pin.version)
+        artifact = component.artifact(classifier=pin.classifier, packaging=pin.packaging)
         try:
             return artifact.resolve()
         except (OSError, RuntimeError) as error:  # what requests raises is an OSError; jgo's own is a RuntimeError

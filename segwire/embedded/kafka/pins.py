@@ -22,11 +22,14 @@ class Pin:
     version: str
     sha256: str
     size_bytes: int
+    classifier: str = ""
+    packaging: str = "jar"
 
     @property
     def file_name(self) -> str:
         """The name of the file in a repository and in the cache."""
-        return f"{self.artifact}-{self.version}.jar"
+        classified = f"-{self.classifier}" if self.classifier else ""
+        return f"{self.artifact}-{self.version}{classified}.{self.packaging}"
 
     @property
     def coordinate(self) -> str:

@@ -42,6 +42,8 @@ def choose_port(
     avoided: Collection[int] = (),
     *,
     free: Callable[[int], bool] = is_free,
+    first: int = FIRST_PORT,
+    what: str = "Kafka",
 ) -> int:
     """Choose the port for clients.
 
@@ -50,6 +52,8 @@ def choose_port(
         remembered: the one of the last start on the same data, taken where it is free.
         avoided: ports that seemed free and were not.
         free: tells whether a port is free.
+        first: where the search begins.
+        what: what the port is for, in messages.
 
     Raises:
         EmbeddedKafkaError: the named port is in use, or all of those tried are.
@@ -58,23 +62,23 @@ def choose_port(
         return any_free_port()
     if wanted is not None:
         if not free(wanted):
-            raise busy_port(wanted)
+            raise busy_port(wanted, what)
         return wanted
     candidates: list[int] = [] if remembered is None else [remembered]
-    last = FIRST_PORT + TRIED_PORTS - 1
-    candidates += range(FIRST_PORT, last + 1)
+    last = first + TRIED_PORTS - 1
+    candidates += range(first, last + 1)
     for port in candidates:
         if port not in avoided and free(port):
             return port
     raise EmbeddedKafkaError(
-        f"No port from {FIRST_PORT} to {last} on {HOST} is free for Kafka. Name one that is: --port PORT, or 0 for any"
+        f"No port from {first} to {last} on {HOST} is free for {what}. Name one that is: --port PORT, or 0 for any"
     )
 
 
-def busy_port(port: int) -> EmbeddedKafkaError:
+def busy_port(port: int, what: str = "Kafka") -> EmbeddedKafkaError:
     """Explain that a named port is in use, and by whom where that can be seen."""
     return EmbeddedKafkaError(
-        f"Port {port} on {HOST}, wanted for Kafka, is in use{_listener(port)}. "
+        f"Port {port} on {HOST}, wanted for {what}, is in use{_listener(port)}. "
         "Stop what listens there, or name another one: --port PORT, or 0 for any"
     )
 

@@ -7,7 +7,7 @@ import pytest
 from runtime.errors import ConfigurationError, SegwireError
 from runtime.settings import KafkaSettings
 from schemas.topics import TOPICS, Topic
-from segwire.up.kafka import KafkaKeeper, apply_topics_of_ours, check_kafka_option
+from segwire.up.kafka import KafkaKeeper, apply_topics_of_ours, check_kafka_option, keep_kafka
 from segwire.up.restart import RestartPolicy
 from tests.support.up import ManualClock, Told
 
@@ -76,7 +76,7 @@ def test_anything_else_is_a_usage_error_that_says_what_to_give(value: str) -> No
 
 def _started() -> tuple[FakeKafka, KafkaKeeper, ManualClock, Told]:
     kafka, clock, told = FakeKafka(), ManualClock(), Told()
-    keeper = KafkaKeeper(kafka, POLICY, clock, told, Done)
+    keeper = keep_kafka(kafka, POLICY, clock, told, Done)
     keeper.start()
     return kafka, keeper, clock, told
 
@@ -132,7 +132,7 @@ def test_another_server_takes_the_place_of_the_dead_one_at_its_address() -> None
         asked.append(address)
         return second
 
-    keeper = KafkaKeeper(first, POLICY, clock, Told(), Done, make)
+    keeper = keep_kafka(first, POLICY, clock, Told(), Done, make)
     keeper.start()
     first.code = 1
     keeper.tick()
@@ -164,5 +164,5 @@ def test_kafka_on_another_port_is_no_use_to_running_clients() -> None:
     keeper.tick()
     keeper.tick()
     assert keeper.view().state == "waiting"
-    assert keeper.bootstrap_servers == "127.0.0.1:1"
+    assert keeper.address == "127.0.0.1:1"
     assert "found its port taken" in told.problems[-1]
