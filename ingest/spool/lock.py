@@ -38,7 +38,9 @@ class DirectoryLock:
         self._fd = _take(directory)
         # The lock holds without the name of its holder, on a full disk for example.
         with contextlib.suppress(OSError):
-            holder = Holder(os.getpid(), shlex.join(psutil.Process().cmdline()), clock.now_ms())
+            # A process that has given itself a title has empty arguments after it.
+            command = shlex.join(filter(None, psutil.Process().cmdline()))
+            holder = Holder(os.getpid(), command, clock.now_ms())
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, msgspec.json.encode(holder) + b"\n", 0)
 

@@ -268,12 +268,21 @@ class Restorer(Generic[V]):
             return
         # Frozen for so long that another process took the partition, it reads what that one has committed since.
         state.committed = committed_offsets(self._consumer, self._input_topic, [partition])[partition]
-        if state.committed is not None and offset >= state.committed:
+        if state.committed is None or offset < state.committed:
+            return
+        if offset >= self._input_end(partition):
+            # A topic knows no offset past its end: the state is of one that was deleted, or is on another cluster.
+            _log.error("input_made_anew", partition=partition, state_offset=offset, committed=state.committed)
+            state.committed = None
+        else:
             raise TornTransactionError(
                 f"changelog {self._changelog.topic} partition {partition} holds state of input offset {offset}, but "
                 f"the group has committed only {state.committed}: a torn transaction, or the group's offsets were "
                 "reset; set the group's offsets past the state's, or drop the changelog to rebuild it from the input"
             )
+
+    def _input_end(self, partition: int) -> int:
+        return extents(self._admin, self._input_topic, [partition])[partition].end
 
     def _finish(self) -> None:
         for partition, state in list(self._active.items()):

@@ -101,12 +101,21 @@ def test_a_repeat_is_neither_published_nor_stored() -> None:
     assert host.commit() == []
 
 
-def test_an_offset_that_was_applied_is_skipped() -> None:
+def test_what_is_read_again_from_an_offset_that_was_applied_is_skipped() -> None:
+    host = Host()
+    host.process(event(active(at(0)), received_at=at(0, 2)), offset=5)
+    host.commit()
+    again = event(inactive(at(0, 1)), received_at=at(0, 1))
+    assert host.process(again, offset=5) == []
+    assert len(host.process(again, offset=6)) == 2
+
+
+def test_what_is_newer_is_heard_at_a_lower_offset_as_the_topic_was_made_anew() -> None:
     host = Host()
     host.process(event(active(at(0)), received_at=at(0)), offset=5)
     host.commit()
-    assert host.process(event(inactive(at(0, 1)), received_at=at(0, 2)), offset=5) == []
-    assert len(host.process(event(inactive(at(0, 1)), received_at=at(0, 2)), offset=6)) == 2
+    assert len(host.process(event(inactive(at(0, 1)), received_at=at(0, 2)), offset=0)) == 2
+    assert len(host.process(event(active(at(0, 3)), received_at=at(0, 3)), offset=1)) == 2
 
 
 def test_events_of_one_batch_build_on_each_other() -> None:

@@ -92,6 +92,7 @@ class Cluster:
         self.asked = threading.Event()
         self.may_answer = threading.Event()
         self.end = 0
+        self.input_end = 100
         self.failures: list[Exception] = []
         self.committed: list[int] = []
 
@@ -99,7 +100,9 @@ class Cluster:
         """Answer what is in `committed`, one after the other."""
         return dict.fromkeys(partitions, self.committed.pop(0) if self.committed else None)
 
-    def extents(self, _admin: object, _topic: str, partitions: list[int]) -> dict[int, Extent]:
+    def extents(self, _admin: object, topic: str, partitions: list[int]) -> dict[int, Extent]:
+        if topic == "in":
+            return {partition: Extent(0, self.input_end) for partition in partitions}
         end = self.end
         self.asked.set()
         assert self.may_answer.wait(30)
@@ -204,3 +207,15 @@ def test_state_that_the_group_never_committed_ends_the_service(
     restorer.submit([0])
     with pytest.raises(TornTransactionError, match="input offset 8, but the group has committed only 5"):
         all_restored(restorer)
+
+
+def test_state_of_an_input_that_was_made_anew_is_taken(
+    cluster: Cluster, reader: Reader, restorer: Restorer[Any]
+) -> None:
+    cluster.committed = [5, 5]
+    cluster.input_end = 8  # so that what the state names as 8 is of another topic
+    cluster.end = 2
+    reader.messages = [Entry(0, b"4"), Entry(1, b"8")]
+    cluster.may_answer.set()
+    restorer.submit([0])
+    assert all_restored(restorer).keys() == {0}
