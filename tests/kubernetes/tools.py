@@ -21,6 +21,7 @@ from jgo.maven import MavenContext
 CACHE = Path.home() / ".cache" / "segwire"
 PROGRAMS = CACHE / "tools"
 SCHEMAS = CACHE / "kubernetes-schemas"
+CRD_FOLDER = CACHE / "kubernetes-definitions"
 MISSING = "neither installed nor built: `make helm-tools` builds it (needs Go), or install it"
 
 HELM = "v4.3.1"
@@ -34,6 +35,8 @@ CRDS = {
 }
 STRIMZI_ARTIFACTS = ("io.strimzi:api:1.2.0", "io.strimzi:crd-generator:1.2.0")
 STRIMZI = ("topic.KafkaTopic", "user.KafkaUser")
+# What the chart makes: a cluster gets the definitions of these.
+OURS = ("ScaledObject", "TriggerAuthentication", "PodMonitor", "PrometheusRule", "HTTPRoute", "KafkaTopic", "KafkaUser")
 
 Schema = dict[str, Any]
 
@@ -82,8 +85,12 @@ def write_schemas() -> None:
     for definition in definitions.values():
         for kind in definition.get("x-kubernetes-group-version-kind", []):
             _write(_file_name(kind["kind"], kind["group"], kind["version"]), _strict(definition))
+    CRD_FOLDER.mkdir(parents=True, exist_ok=True)
     for crd in _custom_resources():
         names, group = crd["spec"]["names"], crd["spec"]["group"]
+        if names["kind"] in OURS:
+            # As JSON, which YAML includes: `=` stays a string.
+            (CRD_FOLDER / f"{names['kind']}.yaml").write_text(json.dumps(crd), encoding="utf-8")
         for version in crd["spec"]["versions"]:
             schema = version["schema"]["openAPIV3Schema"]
             # What every object has, and no definition of a resource says.
