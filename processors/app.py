@@ -15,11 +15,14 @@ from runtime.clock import SystemClock
 from runtime.horizon import Horizon
 from runtime.hosting import Kept, begin, durable_state, group_id, serve, transaction_loop
 from runtime.kafka.clients import admin_client, consumer_config
+from runtime.registry.ids import schema_id
 from runtime.settings import MembershipSettings, Settings
 from runtime.state.store import StateStore
 from runtime.state.table import StateTable
 from runtime.tracing.opening import tracing
 from runtime.tracing.processor import Step, continued
+from schemas.avro_rows import MembershipEncoder
+from schemas.topics import SEGMENT_MEMBERSHIP, SEGMENT_MEMBERSHIP_CHANGES
 
 _IDENTITY_CACHE_BYTES = 16 << 20
 _IDENTITY_MEMTABLE_BYTES = 8 << 20
@@ -45,11 +48,15 @@ def run_membership(settings: Settings, ready_file: Path | None) -> None:
     The second has next to nothing to do, so it is a thread and not a service of its own.
 
     Raises:
-        SegwireError: as `run_fan_out`; or its state directory is in use, or a torn transaction was found.
+        SegwireError: as `run_fan_out`; or its state directory is in use, a torn transaction was found, or a schema is
+            not registered.
     """
     names = begin(settings, "membership")
     section = settings.membership
     limits = _limits(section)
+    encoder = MembershipEncoder(
+        schema_id(settings, SEGMENT_MEMBERSHIP), schema_id(settings, SEGMENT_MEMBERSHIP_CHANGES)
+    )  # fmt: skip
     with ExitStack() as open_states:
         users: StateTable[UserState] = StateTable(
             _store(settings, "membership", section.block_cache_bytes, section.memtable_bytes),
@@ -63,7 +70,7 @@ def run_membership(settings: Settings, ready_file: Path | None) -> None:
         partner_state = durable_state(settings, Kept("identity", names.identity, names.identity_state), partners)
         open_states.callback(partner_state.close)
         clock = SystemClock()
-        processor = Membership(names, limits, users, clock)
+        processor = Membership(names, limits, users, clock, encoder)
         feeding = Consumer(consumer_config(settings.kafka, group_id=group_id(settings.kafka, "fan-out")))
         admin = admin_client(settings.kafka)
         horizon = Horizon(admin, feeding, names.segment_events, names.aam_posts, clock)

@@ -87,13 +87,17 @@ class Membership:
     """Hosts the rules of membership over a table of users."""
 
     def __init__(
-        self, names: TopicNames, limits: TimeLimits, table: StateTable[UserState], clock: Clock
+        self, names: TopicNames, limits: TimeLimits, table: StateTable[UserState], clock: Clock,
+        encoder: MembershipEncoder | None = None,
     ) -> None:  # fmt: skip
-        """Publish to the topics of `names`; `clock` only tells how long it took."""
+        """Publish to the topics of `names`, with the fixed schema IDs where `encoder` has no others.
+
+        `clock` only tells how long it took.
+        """
         self._names = names
         self._limits = limits
         self._table = table
-        self._encoder = MembershipEncoder()
+        self._encoder = encoder or MembershipEncoder()
         self._changes: Counter[tuple[str, str]] = Counter()
         self._dead: Counter[str] = Counter()
         self._audience = Audience(table)

@@ -11,13 +11,14 @@ from runtime.errors import ConfigurationError
 from runtime.hosting import Kept, begin, durable_state, group_id, serve, transaction_loop
 from runtime.kafka.inbox import open_inbox
 from runtime.loop import TransactionLoop
+from runtime.registry.ids import schema_id
 from runtime.settings import Settings
 from runtime.state.store import StateStore
 from runtime.state.table import StateTable
 from runtime.tracing.opening import tracing
 from runtime.tracing.processor import Step, delivered
 from runtime.tracing.tracer import Tracer
-from schemas.topics import TopicNames, outbound_state, topics_for
+from schemas.topics import DELIVERY_RECEIPTS, TopicNames, outbound_state, topics_for
 from sinks.outbound.again import is_for
 from sinks.outbound.dispatch import Dispatcher
 from sinks.outbound.mapping import Schedule, Window
@@ -82,7 +83,7 @@ def destination_loop(
         _CLOCK,
         rendered=None if tracer is None else traces.rendered,
     )
-    records = Records(names, name, section.dpid)
+    records = Records(names, name, section.dpid, schema_id(settings, DELIVERY_RECEIPTS))
     inbox = open_inbox(settings.kafka, names.sink_requests, is_for(name))
     cleanup.callback(inbox.close)
     plan = Plan(schedule_of(section), section.dpid, section.mode)

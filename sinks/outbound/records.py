@@ -6,7 +6,7 @@ from typing import NamedTuple
 from runtime.dead_letters import dead_letter
 from runtime.processor import InputRecord, OutputRecord
 from schemas import headers
-from schemas.avro_codec import encode_receipt
+from schemas.avro_codec import RECEIPT_SCHEMA_ID, encode_receipt
 from schemas.event import Partner
 from schemas.receipts import DeliveryOutcome, DeliveryReceipt, ReceiptSegment
 from schemas.redriven import Redriven, redriven_header
@@ -35,13 +35,16 @@ class Sent(NamedTuple):
 class Records:
     """Makes the records of one destination."""
 
-    def __init__(self, names: TopicNames, destination: str, dpid: int | None) -> None:
-        """Publish to the topics of `names`; partner IDs are of the data source `dpid`."""
+    def __init__(
+        self, names: TopicNames, destination: str, dpid: int | None, schema_id: int = RECEIPT_SCHEMA_ID
+    ) -> None:
+        """Publish to the topics of `names`; partner IDs are of the data source `dpid`, receipts of `schema_id`."""
         self._names = names
         self.destination = destination
         self.service = f"sink-{destination}"
         self.requests_topic = names.sink_requests
         self._dpid = dpid
+        self._schema_id = schema_id
 
     @property
     def stage(self) -> str:
@@ -108,7 +111,7 @@ class Records:
             reason=answer.reason or None,
         )
         return OutputRecord(
-            self._names.delivery_receipts, partition, user.aam_uuid.encode(), encode_receipt(receipt)
+            self._names.delivery_receipts, partition, user.aam_uuid.encode(), encode_receipt(receipt, self._schema_id)
         )  # fmt: skip
 
 
