@@ -1,50 +1,73 @@
 """Audience: how many, who comes and goes, and why. No metric names a user."""
 
-from deploy.grafana.board import Board, Panel, Query, Row, stat
+from deploy.grafana.board import Board, Choice, Panel, Query, Row, graph, level, rate, risen, stat
 
 _CHANGES = "segwire_membership_changes_total"
+_ENTERED, _EXITED = f'{_CHANGES}{{change="ENTERED"}}', f'{_CHANGES}{{change="EXITED"}}'
+_CHOSEN = 'segment=~"$segment"'
+_SIZES = f"segwire_membership_segment_active{{{_CHOSEN}}}"
+_SEGMENT_CHANGES = "segwire_membership_segment_changes_total"
+_SEGMENT_ENTERED = f'{_SEGMENT_CHANGES}{{{_CHOSEN},change="ENTERED"}}'
+_SEGMENT_EXITED = f'{_SEGMENT_CHANGES}{{{_CHOSEN},change="EXITED"}}'
 
 _SIZE = Row(
     "How many",
     (
         stat("Users", "With a state, removed ones whose marker is kept included.", "sum(segwire_membership_users)"),
         stat("Memberships", "Active: one user in one segment each.", "sum(segwire_membership_active)"),
-        stat(
-            "Entered, 24 h",
-            "Memberships that began.",
-            f'ceil(sum(increase({_CHANGES}{{change="ENTERED"}}[24h])) or vector(0))',
-        ),
+        stat("Entered, 24 h", "Memberships that began.", f"ceil({risen(_ENTERED, window='24h', seldom=True).expr})"),
         stat(
             "Left, 24 h",
             "Memberships that ended, for whatever cause.",
-            f'ceil(sum(increase({_CHANGES}{{change="EXITED"}}[24h])) or vector(0))',
+            f"ceil({risen(_EXITED, window='24h', seldom=True).expr})",
         ),
-        Panel(
-            title="Active memberships",
-            means="Over all processes. While a process restores, its partitions are not counted.",
-            queries=(Query("sum(segwire_membership_active)", "active"),),
+        graph(
+            "Active memberships",
+            "Over all processes. While a process restores, its partitions are not counted.",
+            level("segwire_membership_active", legend="active"),
         ),
     ),
 )
 _WHY = Row(
     "Who comes and goes, and why",
     (
-        Panel(
-            title="Entered and left",
-            means="Memberships per second.",
-            queries=(Query(f"sum by (change) (rate({_CHANGES}[$__rate_interval]))", "{{change}}"),),
+        graph("Entered and left", "Memberships per second.", rate(_CHANGES, "change"), unit="cps", width=12),
+        graph(
+            "Why they left",
+            "DISQUALIFIED: the sender said so. EXPIRED: time-to-live. INACTIVE_USER: not seen for long. "
+            "PRIVACY: removed on request.",
+            rate(_EXITED, "cause", seldom=True),
             unit="cps",
             width=12,
         ),
+    ),
+)
+_SEGMENTS = Row(
+    "Segment by segment: those of membership.metrics_segments",
+    (
         Panel(
-            title="Why they left",
-            means="DISQUALIFIED: the sender said so. EXPIRED: time-to-live. INACTIVE_USER: not seen for long. "
-            "PRIVACY: removed on request.",
-            queries=(
-                Query(
-                    f'sum by (cause) (rate({_CHANGES}{{change="EXITED"}}[$__rate_interval])) or vector(0)', "{{cause}}"
-                ),
+            title="Size",
+            means="Active memberships now, over all destinations; the twenty largest of the chosen segments.",
+            queries=(Query(f"topk(20, {level(_SIZES, 'segment').expr})", "{{segment}}"),),
+            kind="stat",
+            width=24,
+        ),
+        graph("Size over time", "Each of the chosen segments.", level(_SIZES, "segment"), width=12),
+        graph(
+            "Growth, 24 h",
+            "Entered less left.",
+            Query(
+                f"{risen(_SEGMENT_ENTERED, 'segment', window='24h').expr} "
+                f"- {risen(_SEGMENT_EXITED, 'segment', window='24h').expr}",
+                "{{segment}}",
             ),
+            width=12,
+        ),
+        graph("Entered", "Memberships per second.", rate(_SEGMENT_ENTERED, "segment"), unit="cps", width=12),
+        graph(
+            "Left, and why",
+            "Memberships per second, by cause.",
+            rate(_SEGMENT_EXITED, "segment", "cause"),
             unit="cps",
             width=12,
         ),
@@ -54,6 +77,7 @@ _WHY = Row(
 AUDIENCE = Board(
     name="audience",
     title="Audience",
-    means="How many users and memberships there are, who enters and leaves, and why.",
-    rows=(_SIZE, _WHY),
+    means="How many users and memberships there are, who enters and leaves, and why; of some segments one by one.",
+    rows=(_SIZE, _WHY, _SEGMENTS),
+    choices=(Choice(name="segment", label="Segment", series="segwire_membership_segment_active"),),
 )

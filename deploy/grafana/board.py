@@ -43,6 +43,15 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What one may choose: the values of a label of a series, all of them to begin with; in queries `$name`."""
+
+    name: str
+    label: str
+    series: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Board:
     """One dashboard; `text` is Markdown below everything else, under `text_title`."""
 
@@ -50,6 +59,7 @@ class Board:
     title: str
     means: str
     rows: tuple[Row, ...]
+    choices: tuple[Choice, ...] = ()
     text_title: str = ""
     text: str = ""
 
@@ -69,13 +79,43 @@ def stat(title: str, means: str, expr: str, **more: object) -> Panel:
     return Panel(title=title, means=means, queries=(Query(expr),), kind="stat", **{"width": 4, **more})  # type: ignore[arg-type] # fields of Panel
 
 
-def quantiles(histogram: str, by: str = "") -> tuple[Query, ...]:
+def graph(title: str, means: str, *queries: Query, **more: object) -> Panel:
+    """Return a panel with lines over time."""
+    return Panel(title=title, means=means, queries=queries, **more)  # type: ignore[arg-type] # fields of Panel
+
+
+def level(gauge: str, *by: str, how: str = "sum", legend: str | None = None, seldom: bool = False) -> Query:
+    """Return a query for a gauge, a line for each of `by`; `seldom`: 0 where it has no series yet."""
+    return _lines(how, gauge, by, legend, seldom)
+
+
+def rate(counter: str, *by: str, legend: str | None = None, seldom: bool = False) -> Query:
+    """Return a query for how often something happens a second."""
+    return _lines("sum", f"rate({counter}[$__rate_interval])", by, legend, seldom)
+
+
+def risen(counter: str, *by: str, legend: str | None = None, seldom: bool = False, window: str = "") -> Query:
+    """Return a query for how often something happened between two points, or within `window`."""
+    return _lines("sum", f"increase({counter}[{window or '$__rate_interval'}])", by, legend, seldom)
+
+
+def quantiles(histogram: str, *by: str) -> tuple[Query, ...]:
     """Return the middle and the slow ends of a histogram."""
-    labels, name = (f"le, {by}", f" {{{{{by}}}}}") if by else ("le", "")
     return tuple(
-        Query(
-            f"histogram_quantile({q}, sum by ({labels}) (rate({histogram}_bucket[$__rate_interval])))",
-            f"p{q * 100:g}{name}",
-        )
-        for q in (0.5, 0.99, 0.999)
+        Query(quantile(q, histogram, *by), " ".join((f"p{q * 100:g}", *_names(by)))) for q in (0.5, 0.99, 0.999)
     )
+
+
+def quantile(q: float, histogram: str, *by: str) -> str:
+    """Return the expression of a quantile."""
+    return f"histogram_quantile({q}, sum by ({', '.join(('le', *by))}) (rate({histogram}_bucket[$__rate_interval])))"
+
+
+def _lines(how: str, expr: str, by: tuple[str, ...], legend: str | None, seldom: bool) -> Query:
+    grouping = f" by ({', '.join(by)})" if by else ""
+    named = " ".join((*_names(by), *((legend,) if legend else ())))
+    return Query(f"{how}{grouping} ({expr})" + (" or vector(0)" if seldom else ""), named)
+
+
+def _names(labels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{{{{{label}}}}}" for label in labels)

@@ -1,92 +1,62 @@
 """Ingest: answers, connections, Kafka, the spool."""
 
-from deploy.grafana.board import Board, Panel, Query, Row, quantiles
+from deploy.grafana.board import Board, Row, graph, level, quantiles, rate, risen
+from deploy.grafana.shared import REFUSED
 
 _ANSWERS = Row(
     "Answers",
     (
-        Panel(
-            title="Accepted",
-            means="Messages answered 200, by source.",
-            queries=(
-                Query(
-                    'sum by (source) (rate(segwire_ingest_answers_total{status="200"}[$__rate_interval]))', "{{source}}"
-                ),
-            ),
+        graph(
+            "Accepted",
+            "Messages answered 200, by source.",
+            rate('segwire_ingest_answers_total{status="200"}', "source"),
             unit="reqps",
         ),
-        Panel(
-            title="Not accepted",
-            means="By status and problem. 503 is the one that may lose data.",
-            queries=(
-                Query(
-                    'sum by (status, problem) (rate(segwire_ingest_answers_total{status!="200"}[$__rate_interval])) '
-                    "or vector(0)",
-                    "{{status}} {{problem}}",
-                ),
-            ),
-            unit="reqps",
-        ),
-        Panel(
-            title="Time to the answer",
-            means="Of accepted messages, from the whole body received. The sender waits 3 s.",
-            queries=quantiles("segwire_ingest_answer_seconds"),
+        REFUSED,
+        graph(
+            "Time to the answer",
+            "Of accepted messages, from the whole body received. The sender waits 3 s.",
+            *quantiles("segwire_ingest_answer_seconds"),
             unit="s",
         ),
-        Panel(
-            title="Bytes accepted",
-            means="As received, so compressed where the sender compresses.",
-            queries=(Query("sum by (source) (rate(segwire_ingest_body_bytes_total[$__rate_interval]))", "{{source}}"),),
+        graph(
+            "Bytes accepted",
+            "As received, so compressed where the sender compresses.",
+            rate("segwire_ingest_body_bytes_total", "source"),
             unit="Bps",
         ),
-        Panel(
-            title="Tokens",
-            means="Answers of the token endpoint.",
-            queries=(
-                Query(
-                    "sum by (result) (rate(segwire_ingest_tokens_total[$__rate_interval])) or vector(0)", "{{result}}"
-                ),
-            ),
+        graph(
+            "Tokens",
+            "Answers of the token endpoint.",
+            rate("segwire_ingest_tokens_total", "result", seldom=True),
             unit="reqps",
         ),
-        Panel(
-            title="Valid signing keys",
-            means="At 0 every message of the source is refused. Nothing is here where no source signs.",
-            queries=(Query("min by (source) (segwire_ingest_valid_keys) or vector(0)", "{{source}}"),),
+        graph(
+            "Valid signing keys",
+            "At 0 every message of the source is refused. Nothing is here where no source signs.",
+            level("segwire_ingest_valid_keys", "source", how="min", seldom=True),
         ),
     ),
 )
 _CONNECTIONS = Row(
     "Connections",
     (
-        Panel(
-            title="Open",
-            means="And messages given to Kafka that it has not acknowledged.",
-            queries=(
-                Query("sum(segwire_ingest_connections)", "connections"),
-                Query("sum(segwire_ingest_in_flight)", "in flight"),
-            ),
+        graph(
+            "Open",
+            "And messages given to Kafka that it has not acknowledged.",
+            level("segwire_ingest_connections", legend="connections"),
+            level("segwire_ingest_in_flight", legend="in flight"),
         ),
-        Panel(
-            title="Ended by us",
-            means="By reason; idle ones are normal.",
-            queries=(
-                Query(
-                    "sum by (reason) (rate(segwire_ingest_connections_ended_total[$__rate_interval])) or vector(0)",
-                    "{{reason}}",
-                ),
-            ),
+        graph(
+            "Ended by us",
+            "By reason; idle ones are normal.",
+            rate("segwire_ingest_connections_ended_total", "reason", seldom=True),
             unit="cps",
         ),
-        Panel(
-            title="Senders that went away",
-            means="Before their whole body was here: their patience or the network is short.",
-            queries=(
-                Query(
-                    "sum by (source) (rate(segwire_ingest_disconnects_total[$__rate_interval])) or vector(0)",
-                    "{{source}}",
-                ),
-            ),
+        graph(
+            "Senders that went away",
+            "Before their whole body was here: their patience or the network is short.",
+            rate("segwire_ingest_disconnects_total", "source", seldom=True),
             unit="cps",
         ),
     ),
@@ -94,74 +64,57 @@ _CONNECTIONS = Row(
 _STORES = Row(
     "Kafka and the spool",
     (
-        Panel(
-            title="State",
-            means="How many endpoints are in which state.",
-            queries=(Query("sum by (state) (segwire_ingest_state)", "{{state}}"),),
+        graph("State", "How many endpoints are in which state.", level("segwire_ingest_state", "state")),
+        graph(
+            "Changes of state",
+            "Of what is thought of Kafka; and clients that failed for good.",
+            risen("segwire_ingest_state_changes_total", "state"),
+            risen("segwire_ingest_producers_replaced_total", legend="client replaced"),
         ),
-        Panel(
-            title="Changes of state",
-            means="Of what is thought of Kafka; and clients that failed for good.",
-            queries=(
-                Query("sum by (state) (increase(segwire_ingest_state_changes_total[$__rate_interval]))", "{{state}}"),
-                Query("sum(increase(segwire_ingest_producers_replaced_total[$__rate_interval]))", "client replaced"),
-            ),
-        ),
-        Panel(
-            title="To the spool and back",
-            means="Messages that Kafka did not take in time, and their way to it afterwards.",
-            queries=(
-                Query("sum(rate(segwire_ingest_spooled_total[$__rate_interval])) or vector(0)", "spooled"),
-                Query("sum(rate(segwire_ingest_spool_replayed_total[$__rate_interval]))", "handed out"),
-                Query("sum(rate(segwire_ingest_replayed_total[$__rate_interval])) or vector(0)", "replayed"),
-                Query("sum(rate(segwire_ingest_late_acks_total[$__rate_interval])) or vector(0)", "acknowledged late"),
-                Query(
-                    "sum(rate(segwire_ingest_replay_refused_total[$__rate_interval])) or vector(0)", "replay refused"
-                ),
-            ),
+        graph(
+            "To the spool and back",
+            "Messages that Kafka did not take in time, and their way to it afterwards.",
+            rate("segwire_ingest_spooled_total", legend="spooled", seldom=True),
+            rate("segwire_ingest_spool_replayed_total", legend="handed out"),
+            rate("segwire_ingest_replayed_total", legend="replayed", seldom=True),
+            rate("segwire_ingest_late_acks_total", legend="acknowledged late", seldom=True),
+            rate("segwire_ingest_replay_refused_total", legend="replay refused", seldom=True),
             unit="cps",
         ),
-        Panel(
-            title="In the spool",
-            means="Acknowledged messages that Kafka does not have yet, by endpoint.",
-            queries=(Query("sum by (instance) (segwire_ingest_spool_records)", "{{instance}}"),),
+        graph(
+            "In the spool",
+            "Acknowledged messages that Kafka does not have yet, by endpoint.",
+            level("segwire_ingest_spool_records", "instance"),
         ),
-        Panel(
-            title="Bytes of the spool",
-            means="Against ingest.spool.max_bytes, of each worker.",
-            queries=(Query("sum by (instance) (segwire_ingest_spool_bytes)", "{{instance}}"),),
+        graph(
+            "Bytes of the spool",
+            "Against ingest.spool.max_bytes, of each worker.",
+            level("segwire_ingest_spool_bytes", "instance"),
             unit="bytes",
         ),
-        Panel(
-            title="Age of the oldest in the spool",
-            means="How late what is behind it will be.",
-            queries=(Query("max by (instance) (segwire_ingest_spool_oldest_age_seconds)", "{{instance}}"),),
+        graph(
+            "Age of the oldest in the spool",
+            "How late what is behind it will be.",
+            level("segwire_ingest_spool_oldest_age_seconds", "instance", how="max"),
             unit="s",
         ),
-        Panel(
-            title="Time to sync",
-            means="One group of appends; while Kafka is slow, answers wait for it.",
-            queries=quantiles("segwire_ingest_spool_fsync_seconds"),
+        graph(
+            "Time to sync",
+            "One group of appends; while Kafka is slow, answers wait for it.",
+            *quantiles("segwire_ingest_spool_fsync_seconds"),
             unit="s",
         ),
-        Panel(
-            title="Appends",
-            means="By result: anything but synced is a disk that is full or broken.",
-            queries=(
-                Query(
-                    "sum by (result) (rate(segwire_ingest_spool_appends_total[$__rate_interval])) or vector(0)",
-                    "{{result}}",
-                ),
-            ),
+        graph(
+            "Appends",
+            "By result: anything but synced is a disk that is full or broken.",
+            rate("segwire_ingest_spool_appends_total", "result", seldom=True),
             unit="cps",
         ),
-        Panel(
-            title="Torn and damaged",
-            means="Torn: a write that a crash cut off, never acknowledged. Damaged: bytes that changed after the sync.",
-            queries=(
-                Query("sum(increase(segwire_ingest_spool_torn_total[$__rate_interval]))", "torn"),
-                Query("sum(increase(segwire_ingest_spool_corrupt_total[$__rate_interval]))", "damaged"),
-            ),
+        graph(
+            "Torn and damaged",
+            "Torn: a write that a crash cut off, never acknowledged. Damaged: bytes that changed after the sync.",
+            risen("segwire_ingest_spool_torn_total", legend="torn"),
+            risen("segwire_ingest_spool_corrupt_total", legend="damaged"),
         ),
     ),
 )

@@ -1,125 +1,83 @@
 """Processors: what goes in and out, how late it is, transactions, state, timers."""
 
-from deploy.grafana.board import Board, Panel, Query, Row, quantiles
+from deploy.grafana.board import Board, Query, Row, graph, level, quantiles, rate, risen
+from deploy.grafana.shared import RECORDS_BEHIND, SECONDS_BEHIND, SET_ASIDE, UNTIL_VISIBLE
 
-_BY = "by (processor)"
-_RATE = "[$__rate_interval]"
+_PROCESSOR = "processor"
 
 _FLOW = Row(
     "In and out",
     (
-        Panel(
-            title="Records in",
-            means="Input records committed.",
-            queries=(Query(f"sum {_BY} (rate(segwire_processor_records_total{_RATE}))", "{{processor}}"),),
+        graph(
+            "Records in", "Input records committed.", rate("segwire_processor_records_total", _PROCESSOR), unit="cps"
+        ),
+        graph(
+            "Records out",
+            "Output records committed, by topic.",
+            rate("segwire_processor_outputs_total", _PROCESSOR, "topic"),
             unit="cps",
         ),
-        Panel(
-            title="Records out",
-            means="Output records committed, by topic.",
-            queries=(
-                Query(
-                    f"sum by (processor, topic) (rate(segwire_processor_outputs_total{_RATE}))",
-                    "{{processor}} → {{topic}}",
-                ),
-            ),
-            unit="cps",
-        ),
-        Panel(
-            title="Users of messages",
-            means="Each becomes an event or is set aside alone. Mismatches: a User_count that is not their number.",
-            queries=(
-                Query(f"sum by (result) (rate(segwire_fan_out_users_total{_RATE}))", "{{result}}"),
-                Query(f"sum(rate(segwire_fan_out_user_count_mismatches_total{_RATE}))", "count mismatches"),
-                Query(f"sum(rate(segwire_fan_out_all_zero_ids_total{_RATE}))", "all-zero IDs"),
-            ),
-            unit="cps",
-        ),
-        Panel(
-            title="Seconds behind",
-            means="Age of the last processed record while some wait.",
-            queries=(Query(f"max {_BY} (segwire_processor_lag_seconds)", "{{processor}}"),),
-            unit="s",
-        ),
-        Panel(
-            title="Records behind",
-            means="Those that wait, over all partitions.",
-            queries=(Query(f"sum {_BY} (segwire_processor_lag_records)", "{{processor}}"),),
-        ),
-        Panel(
-            title="Set aside",
-            means="Dead letters, by stage and error.",
-            queries=(
-                Query(
-                    f"sum by (stage, error) (rate(segwire_dead_letters_total{_RATE})) or vector(0)",
-                    "{{stage}} {{error}}",
-                ),
-            ),
+        graph(
+            "Users of messages",
+            "Each becomes an event or is set aside alone. Mismatches: a User_count that is not their number.",
+            rate("segwire_fan_out_users_total", "result"),
+            rate("segwire_fan_out_user_count_mismatches_total", legend="count mismatches"),
+            rate("segwire_fan_out_all_zero_ids_total", legend="all-zero IDs"),
             unit="cps",
         ),
     ),
 )
-_TRANSACTIONS = Row(
-    "Transactions",
+_LATE = Row(
+    "How late",
     (
-        Panel(
-            title="Time to commit",
-            means="Where it grows, look at the brokers.",
-            queries=quantiles("segwire_processor_commit_seconds", by="processor"),
+        UNTIL_VISIBLE,
+        SECONDS_BEHIND,
+        RECORDS_BEHIND,
+        graph(
+            "Time to commit",
+            "Where it grows, look at the brokers.",
+            *quantiles("segwire_processor_commit_seconds", _PROCESSOR),
             unit="s",
         ),
-        Panel(
-            title="Aborted",
-            means="Repeated, never lost or doubled; and producers replaced as nobody knew the outcome.",
-            queries=(
-                Query(f"sum {_BY} (rate(segwire_processor_aborts_total{_RATE})) or vector(0)", "{{processor}}"),
-                Query(
-                    f"sum {_BY} (rate(segwire_processor_producers_replaced_total{_RATE})) or vector(0)",
-                    "{{processor}} producers replaced",
-                ),
-            ),
+        graph(
+            "Waiting for what they write to",
+            "1 while records wait as their target takes nothing.",
+            level("segwire_processor_backpressure", _PROCESSOR, how="max", seldom=True),
+            risen("segwire_processor_backpressures_total", _PROCESSOR, legend="pauses", seldom=True),
+        ),
+        graph(
+            "Partitions",
+            "Assigned: all of them, over the processes of a processor. A step down is a process that left.",
+            level("segwire_processor_assigned_partitions", _PROCESSOR),
+        ),
+    ),
+)
+_FAULTS = Row(
+    "What fails",
+    (
+        graph(
+            "Aborted",
+            "Repeated, never lost or doubled; and producers replaced as nobody knew the outcome.",
+            rate("segwire_processor_aborts_total", _PROCESSOR, seldom=True),
+            rate("segwire_processor_producers_replaced_total", _PROCESSOR, legend="producers replaced", seldom=True),
             unit="cps",
         ),
-        Panel(
-            title="Waiting for what they write to",
-            means="1 while records wait as their target takes nothing.",
-            queries=(
-                Query(f"max {_BY} (segwire_processor_backpressure) or vector(0)", "{{processor}}"),
-                Query(
-                    f"sum {_BY} (increase(segwire_processor_backpressures_total{_RATE})) or vector(0)",
-                    "{{processor}} pauses",
-                ),
-            ),
+        graph(
+            "Records that fail",
+            "By error. Isolating: small portions are tried, to find the one that fails or ends the process.",
+            risen("segwire_processor_failures_total", _PROCESSOR, "error", seldom=True),
+            level("segwire_processor_isolating", _PROCESSOR, how="max", legend="isolating", seldom=True),
         ),
-        Panel(
-            title="Records that fail",
-            means="By error. Isolating: small portions are tried, to find the one that fails or ends the process.",
-            queries=(
-                Query(
-                    f"sum by (processor, error) (increase(segwire_processor_failures_total{_RATE})) or vector(0)",
-                    "{{processor}} {{error}}",
-                ),
-                Query(f"max {_BY} (segwire_processor_isolating) or vector(0)", "{{processor}} isolating"),
-            ),
+        SET_ASIDE,
+        graph(
+            "Ended by the watchdog",
+            "Services that made no progress, and which were ended loudly.",
+            risen("segwire_processor_watchdog_total", _PROCESSOR, window="1h", seldom=True),
         ),
-        Panel(
-            title="Partitions",
-            means="Assigned: all of them, over the processes of a processor. A step down is a process that left.",
-            queries=(Query(f"sum {_BY} (segwire_processor_assigned_partitions)", "{{processor}}"),),
-        ),
-        Panel(
-            title="Ended by the watchdog",
-            means="Services that made no progress, and which were ended loudly.",
-            queries=(
-                Query(f"sum {_BY} (increase(segwire_processor_watchdog_total[1h])) or vector(0)", "{{processor}}"),
-            ),
-        ),
-        Panel(
-            title="Memory",
-            means="Of each process, endpoints too.",
-            queries=(
-                Query("process_resident_memory_bytes and on (instance) segwire_processor_lag_records", "{{instance}}"),
-            ),
+        graph(
+            "Memory",
+            "Of each process that has a processor or a sink.",
+            Query("process_resident_memory_bytes and on (instance) segwire_processor_lag_records", "{{instance}}"),
             unit="bytes",
         ),
     ),
@@ -127,50 +85,40 @@ _TRANSACTIONS = Row(
 _STATE = Row(
     "State and time",
     (
-        Panel(
-            title="Restoring",
-            means="Partitions that wait for their state.",
-            queries=(
-                Query(f"sum {_BY} (segwire_processor_restoring_partitions)", "{{processor}} partitions"),
-                Query(f"sum {_BY} (segwire_processor_restore_remaining_records)", "{{processor}} records left"),
-            ),
+        graph(
+            "Restoring",
+            "Partitions that wait for their state.",
+            level("segwire_processor_restoring_partitions", _PROCESSOR, legend="partitions"),
+            level("segwire_processor_restore_remaining_records", _PROCESSOR, legend="records left"),
         ),
-        Panel(
-            title="Restored",
-            means="Changelog records read.",
-            queries=(
-                Query(
-                    f"sum {_BY} (rate(segwire_processor_restored_records_total{_RATE})) or vector(0)", "{{processor}}"
-                ),
-            ),
+        graph(
+            "Restored",
+            "Changelog records read.",
+            rate("segwire_processor_restored_records_total", _PROCESSOR, seldom=True),
             unit="cps",
         ),
-        Panel(
-            title="Size of the state",
-            means="The local store's files, by process.",
-            queries=(
-                Query("sum by (processor, instance) (segwire_processor_state_bytes)", "{{processor}} {{instance}}"),
-            ),
+        graph(
+            "Size of the state",
+            "The local store's files, by process.",
+            level("segwire_processor_state_bytes", _PROCESSOR, "instance"),
             unit="bytes",
         ),
-        Panel(
-            title="Timers due",
-            means="Found in the last turn, up to its budget: at the budget for long, expiries are late.",
-            queries=(Query(f"sum {_BY} (segwire_processor_timers_due)", "{{processor}}"),),
+        graph(
+            "Timers due",
+            "Found in the last turn, up to its budget: at the budget for long, expiries are late.",
+            level("segwire_processor_timers_due", _PROCESSOR),
         ),
-        Panel(
-            title="May timers go on?",
-            means="Free: yes. Waiting: something received earlier is still upstream. Stopped: clocks differ.",
-            queries=(
-                Query(f"sum by (result) (rate(segwire_processor_horizon_checks_total{_RATE}))", "{{result}}"),
-                Query(f"sum(rate(segwire_processor_timers_stopped_total{_RATE})) or vector(0)", "stopped"),
-            ),
+        graph(
+            "May timers go on?",
+            "Free: yes. Waiting: something received earlier is still upstream. Stopped: clocks differ.",
+            rate("segwire_processor_horizon_checks_total", "result"),
+            rate("segwire_processor_timers_stopped_total", legend="stopped", seldom=True),
             unit="cps",
         ),
-        Panel(
-            title="Our clock less the broker's",
-            means="At 5 s nothing expires any more.",
-            queries=(Query(f"max {_BY} (segwire_processor_clock_difference_seconds) or vector(0)", "{{processor}}"),),
+        graph(
+            "Our clock less the broker's",
+            "At 5 s nothing expires any more.",
+            level("segwire_processor_clock_difference_seconds", _PROCESSOR, how="max", seldom=True),
             unit="s",
         ),
     ),
@@ -179,6 +127,6 @@ _STATE = Row(
 PROCESSORS = Board(
     name="processors",
     title="Processors",
-    means="Fan-out, membership and identity: flow, lateness, transactions, state.",
-    rows=(_FLOW, _TRANSACTIONS, _STATE),
+    means="Fan-out, membership and identity: flow, lateness, faults, state.",
+    rows=(_FLOW, _LATE, _FAULTS, _STATE),
 )

@@ -25,12 +25,13 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.text import TextMode
 
-from deploy.grafana.board import Board, Panel, scoped
+from deploy.grafana.board import Board, Choice, Panel, scoped
 
 TAG = "segwire"
 RUNBOOKS = "runbooks"
 """The variable that says where the runbooks are read."""
 
+_NAMESPACE = Choice(name="namespace", label="Namespace", series='{__name__=~"segwire_.+"}')
 _SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 _STAT_HEIGHT = 5
 _GRAPH_HEIGHT = 8
@@ -55,10 +56,12 @@ def _dashboard(board: Board, runbooks_url: str) -> dashboard.Dashboard:
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .link(_sister_boards())
         .with_variable(dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus"))
-        .with_variable(_namespaces())
+        .with_variable(_choice(_NAMESPACE))
     )
     if board.text:
         built.with_variable(dashboard.TextBoxVariable(RUNBOOKS).label("Runbooks at").default_value(runbooks_url))
+    for choice in board.choices:
+        built.with_variable(_choice(choice))
     numbers = count(1)
     for row in board.rows:
         built.with_row(dashboard.Row(row.title).id(next(numbers)))
@@ -81,12 +84,12 @@ def _sister_boards() -> dashboard.DashboardLink:
     )
 
 
-def _namespaces() -> dashboard.QueryVariable:
+def _choice(choice: Choice) -> dashboard.QueryVariable:
     return (
-        dashboard.QueryVariable("namespace")
-        .label("Namespace")
+        dashboard.QueryVariable(choice.name)
+        .label(choice.label)
         .datasource(_SOURCE)
-        .query('label_values({__name__=~"segwire_.+"}, namespace)')
+        .query(f"label_values({choice.series}, {choice.name})")
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .multi(True)
         .include_all(True)

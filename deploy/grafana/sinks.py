@@ -1,77 +1,53 @@
 """Sinks: what is delivered, how late, and what is refused."""
 
-from deploy.grafana.board import Board, Panel, Query, Row, quantiles
-
-_RATE = "[$__rate_interval]"
+from deploy.grafana.board import Board, Row, graph, quantiles, rate
+from deploy.grafana.shared import GIVEN_UP, RECORDS_BEHIND, SECONDS_BEHIND
 
 _ALL = Row(
     "Every sink",
     (
-        Panel(
-            title="Records done",
-            means="Written, or refused for good and set aside.",
-            queries=(Query(f"sum by (sink, result) (rate(segwire_sink_records_total{_RATE}))", "{{sink}} {{result}}"),),
+        graph(
+            "Records done",
+            "Written, or refused for good and set aside.",
+            rate("segwire_sink_records_total", "sink", "result"),
             unit="cps",
         ),
-        Panel(
-            title="Put off",
-            means="Batches that could not be written, and come again.",
-            queries=(Query(f"sum by (sink) (rate(segwire_sink_failures_total{_RATE})) or vector(0)", "{{sink}}"),),
+        graph(
+            "Put off",
+            "Batches that could not be written, and come again.",
+            rate("segwire_sink_failures_total", "sink", seldom=True),
             unit="cps",
         ),
-        Panel(
-            title="Given up for now",
-            means="1: only tried now and then, until it answers again. No other sink is held back.",
-            queries=(Query("max by (sink) (segwire_sink_breaker_open) or vector(0)", "{{sink}}"),),
-        ),
-        Panel(
-            title="Time to write a batch",
-            means="Of the database or the partner.",
-            queries=quantiles("segwire_sink_write_seconds", by="sink"),
+        GIVEN_UP,
+        graph(
+            "Time to write a batch",
+            "Of the database or the partner.",
+            *quantiles("segwire_sink_write_seconds", "sink"),
             unit="s",
         ),
-        Panel(
-            title="Seconds behind",
-            means="Age of the last record done while some wait; processors are here, too.",
-            queries=(Query("max by (processor) (segwire_processor_lag_seconds)", "{{processor}}"),),
-            unit="s",
-        ),
-        Panel(
-            title="Records behind",
-            means="Those that wait in Kafka, by sink and processor.",
-            queries=(Query("sum by (processor) (segwire_processor_lag_records)", "{{processor}}"),),
-        ),
+        SECONDS_BEHIND,
+        RECORDS_BEHIND,
     ),
 )
 _OUTBOUND = Row(
     "Destinations",
     (
-        Panel(
-            title="Messages",
-            means="Delivered, parked as dead letters, or put off: those come again.",
-            queries=(
-                Query(
-                    f"sum by (sink, result) (rate(segwire_outbound_messages_total{_RATE})) or vector(0)",
-                    "{{sink}} {{result}}",
-                ),
-            ),
+        graph(
+            "Messages",
+            "Delivered, parked as dead letters, or put off: those come again.",
+            rate("segwire_outbound_messages_total", "sink", "result", seldom=True),
             unit="cps",
         ),
-        Panel(
-            title="Users sent, and why",
-            means="New in a segment, out of one, another mapping, another partner ID, or the repeat after three days.",
-            queries=(
-                Query(
-                    f"sum by (sink, reason) (rate(segwire_outbound_users_total{_RATE})) or vector(0)",
-                    "{{sink}} {{reason}}",
-                ),
-            ),
+        graph(
+            "Users sent, and why",
+            "New in a segment, out of one, another mapping, another partner ID, or the repeat after three days.",
+            rate("segwire_outbound_users_total", "sink", "reason", seldom=True),
             unit="cps",
         ),
-        Panel(
-            title="Time to the partner's answer",
-            means="Of each attempt. At 3 s it is given up, and tried once more.",
-            queries=quantiles("segwire_outbound_attempt_seconds", by="sink"),
+        graph(
+            "Time to the partner's answer",
+            "Of each attempt. At 3 s it is given up, and tried once more.",
+            *quantiles("segwire_outbound_attempt_seconds", "sink"),
             unit="s",
         ),
     ),

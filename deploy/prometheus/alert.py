@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-RUNBOOKS_URL = "https://segwire.example/docs/runbooks"
-"""Where the runbooks are read, unless the renderer is told: an address that nobody has, to be replaced."""
+RUNBOOKS_URL = "docs/runbooks"
+"""Where the runbooks are read, unless the renderer is told: their place in the sources, which is true everywhere."""
 
 Severity = Literal["page", "ticket"]
 Rule = dict[str, Any]

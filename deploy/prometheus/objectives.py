@@ -63,6 +63,10 @@ URGENCIES = (
 _FAILED = 'sum by (namespace) (rate(segwire_ingest_answers_total{status=~"5.."}[WINDOW]))'
 _ANSWERED = "sum by (namespace) (rate(segwire_ingest_answer_seconds_count[WINDOW]))"
 _IN_TIME = 'sum by (namespace) (rate(segwire_ingest_answer_seconds_bucket{le="3.0"}[WINDOW]))'
+_VISIBLE = "sum by (namespace) (rate(segwire_membership_visible_seconds_count[WINDOW]))"
+_SOON = 'sum by (namespace) (rate(segwire_membership_visible_seconds_bucket{le="1.0"}[WINDOW]))'
+_BEHIND = 'segwire_processor_lag_records{processor=~"fan-out|membership"}'
+_WAITING = f"sum by (namespace) ({_BEHIND} or segwire_ingest_spool_records)"
 
 OBJECTIVES = (
     Objective(
@@ -78,17 +82,23 @@ OBJECTIVES = (
     Objective(
         name="visible",
         target=0.999,
-        errors="avg_over_time(segwire:late:bool[WINDOW])",
-        promise="minutes in which every POST is visible in segment-membership within 1 s",
-        first="Which processor is behind, fan-out or membership? The board *Processors* shows it.",
+        # What never comes is never observed: where nothing comes, the time counts in the place of the messages.
+        errors="max by (namespace) (label_replace("
+        f"1 - {_SOON} / ({_VISIBLE} > 0)"
+        ', "of", "messages", "", "") or label_replace('
+        "avg_over_time(segwire:standing:bool[WINDOW])"
+        ', "of", "time", "", ""))',
+        promise="messages visible in segment-membership within 1 s",
+        first="Is anything behind, or in a spool? The boards *Processors* and *Ingest* show it.",
         runbook="visible-slo",
     ),
 )
 
-LATE: Rule = {
-    "record": "segwire:late:bool",
-    "expr": 'max by (namespace) (segwire_processor_lag_seconds{processor=~"fan-out|membership"}) > bool 1',
+STANDING: Rule = {
+    "record": "segwire:standing:bool",
+    "expr": f"({_WAITING} > bool 0 unless {_VISIBLE.replace('WINDOW', '2m')} > 0) or 0 * {_WAITING}",
 }
+"""1 where messages wait, in Kafka or on disk, and none has become visible for two minutes; else 0."""
 
 
 def recorded_ratios() -> list[Rule]:

@@ -1,6 +1,6 @@
 """Alerts of the processors: what stands still, what is late, what is set aside."""
 
-from deploy.prometheus.alert import Alert
+from deploy.prometheus.alert import Alert, happened
 
 _LAG = "sum by (namespace, processor) (segwire_processor_lag_records)"
 _PROGRESS = "sum by (namespace, processor) (rate(segwire_processor_records_total[5m]))"
@@ -46,6 +46,25 @@ PROCESSOR_ALERTS = (
         says="{{ $labels.processor }} aborts transactions again and again; its work is repeated, not lost.",
         first="The log line `transaction_aborted` names the cause: brokers restarting, timeouts, rebalances.",
         runbook="aborting",
+    ),
+    Alert(
+        name="SegwireRecordFails",
+        expr=f"sum by (namespace, processor, error) ({happened('segwire_processor_failures_total', '15m')}) > 0",
+        held_for="0m",
+        severity="ticket",
+        says="A record of {{ $labels.processor }} fails ({{ $labels.error }}); it is found, and set aside alone.",
+        first="`segwire dead-letters list --since 1h` shows it; the log line `record_set_aside` says where it was.",
+        runbook="record-fails",
+    ),
+    Alert(
+        name="SegwireIsolating",
+        expr="max by (namespace, processor) (max_over_time(segwire_processor_isolating[5m])) == 1",
+        held_for="10m",
+        severity="ticket",
+        says="{{ $labels.processor }} has processed a few records at a time for more than ten minutes: one after the "
+        "other fails, or its process dies of one.",
+        first="Does it restart? The log lines `process_died`, `records_tried_in_parts`, `record_set_aside` say why.",
+        runbook="record-fails",
     ),
     Alert(
         name="SegwireRestoreSlow",

@@ -7,7 +7,7 @@ import yaml
 
 from deploy.prometheus.alert import RUNBOOKS_URL, Alert, Rule
 from deploy.prometheus.ingest_alerts import INGEST_ALERTS
-from deploy.prometheus.objectives import LATE, burn_alerts, recorded_ratios
+from deploy.prometheus.objectives import STANDING, burn_alerts, recorded_ratios
 from deploy.prometheus.processor_alerts import PROCESSOR_ALERTS
 from deploy.prometheus.sink_alerts import SINK_ALERTS
 
@@ -24,7 +24,7 @@ def rule_groups(runbooks_url: str = RUNBOOKS_URL) -> dict[str, list[Rule]]:
         "segwire-sinks": SINK_ALERTS,
         "segwire-objectives": burn_alerts(),
     }
-    groups: list[Rule] = [{"name": "segwire-late", "interval": "15s", "rules": [LATE]}]
+    groups: list[Rule] = [{"name": "segwire-standing", "interval": "15s", "rules": [STANDING]}]
     groups.append({"name": "segwire-ratios", "interval": "1m", "rules": recorded_ratios()})
     groups += [
         {"name": name, "rules": [alert.rule(runbooks_url) for alert in alerts]} for name, alerts in named.items()

@@ -31,7 +31,7 @@ LIMIT_S = 120.0
 _LOOKS = 10
 
 _FALLBACK = " or vector(0)"
-_VARIABLES = {"$namespace": ".*", "$__rate_interval": "30s"}
+_VARIABLES = {"$namespace": ".*", "$segment": ".*", "$__rate_interval": "30s"}
 
 # What has no series until it happens, and what nothing in this run makes happen.
 HAPPENS_NOT_HERE = {

@@ -28,6 +28,7 @@ def configuration(partner_url: str) -> dict[str, Any]:
     key = {"secret": CONFIGURATION_KEY}
     return {
         "ingest": {"limits": {"head_timeout_ms": 1000}},
+        "membership": {"metrics_segments": [SEGMENT]},
         "sources": {
             OPEN: {"allow_unauthenticated": True},
             SIGNED: {"hmac": {"header": "X-Signature", "keys": [key]}},

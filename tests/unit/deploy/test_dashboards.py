@@ -70,7 +70,18 @@ def test_names_and_numbers_are_used_once() -> None:
 def test_overview_leads_to_every_runbook() -> None:
     missing = [alert.name for alert in ALERTS if f"${{runbooks}}/{alert.runbook}.md" not in OVERVIEW.text]
     assert missing == []
-    assert "$labels" not in OVERVIEW.text
+    assert "{{" not in OVERVIEW.text
+
+
+def test_choices_of_a_board_are_made_and_all_is_chosen_to_begin_with() -> None:
+    for board in BOARDS:
+        variables = {v["name"]: v for v in json.loads(rendered()[f"{board.name}.json"])["templating"]["list"]}
+        for choice in board.choices:
+            assert any(f"${choice.name}" in query.expr for query in board.queries())
+            assert variables[choice.name]["query"] == f"label_values({choice.series}, {choice.name})"
+            assert variables[choice.name]["allValue"] == ".*"
+        used = {name for query in board.queries() for name in re.findall(r"\$(\w+)", query.expr)}
+        assert used - {"__rate_interval"} <= variables.keys()
 
 
 def test_runbooks_address_is_a_variable_of_the_overview() -> None:

@@ -67,6 +67,12 @@ def test_each_alert_is_tested_firing_and_silent() -> None:
     assert {name: both for name, both in told.items() if both != {True, False}} == {}
 
 
+def test_runbook_links_name_the_pages_of_the_sources_where_no_address_is_given() -> None:
+    links = [rule["annotations"]["runbook_url"] for rule in all_rules() if "alert" in rule]
+    assert len(links) == len(ALERTS)
+    assert [link for link in links if not (ROOT / link).is_file()] == []
+
+
 def test_runbook_links_follow_the_given_address() -> None:
     for group in rule_groups("https://wiki.example.org/segwire/")["groups"]:
         for rule in group["rules"]:
