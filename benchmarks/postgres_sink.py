@@ -1,7 +1,8 @@
 """How fast the PostgreSQL sink writes a topic that is there: `python benchmarks/postgres_sink.py [--rows N]`.
 
-An embedded Kafka, an embedded PostgreSQL and `segwire sink` as it is deployed, all on this machine. Measured in turn:
-new rows into an empty table, newer rows over those, changes; each from the first to the last offset in the database.
+An embedded Kafka, an embedded PostgreSQL and `segwire sink` as it is deployed, from the compiled wheel (`--python`:
+from the checkout, not compiled), all on this machine. Measured in turn: new rows into an empty table, newer rows over
+those, changes; each from the first to the last offset in the database.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 import psutil
 import psycopg
 from confluent_kafka import Producer
+from membership.ours import build
 
 from runtime.kafka.topics import apply_topics
 from runtime.settings import KafkaSettings
@@ -28,6 +30,7 @@ from schemas.topics import TopicNames
 from segwire.embedded.kafka.server import EmbeddedKafka
 from segwire.embedded.postgres.server import EmbeddedPostgres
 
+ROOT = Path(__file__).parent.parent
 PARTITIONS = 12
 SEGMENTS_PER_USER = 5
 VERSION = 1_795_334_400_000
@@ -65,10 +68,12 @@ def as_change(names: TopicNames) -> Make:
 def prepare(servers: str, make: Make, rows: int, version: int) -> None:
     producer = Producer({"bootstrap.servers": servers, "linger.ms": 20, "queue.buffering.max.messages": 1_000_000})
     chance = random.Random(1)
-    for _ in range(rows // SEGMENTS_PER_USER):
+    for number in range(rows // SEGMENTS_PER_USER):
         user = f"{chance.getrandbits(126):038d}"
         for segment in range(SEGMENTS_PER_USER):
-            topic, key, value = make(SegmentMembershipKey("74323", "423", user, str(14_000 + segment)), version)
+            topic, key, value = make(
+                SegmentMembershipKey("74323", "423", user, str(14_000 + segment)), version + number
+            )
             producer.produce(topic, value, key, partition_of(user, PARTITIONS))
         producer.poll(0)
     assert producer.flush(120) == 0
@@ -108,6 +113,7 @@ def measure(what: str, rows: int, sink: psutil.Process, server: psutil.Process, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--python", action="store_true", help="measure the checkout as it is, nothing compiled")
     arguments = parser.parse_args()
     rows = arguments.rows // SEGMENTS_PER_USER * SEGMENTS_PER_USER
     with (
@@ -118,16 +124,17 @@ def main() -> None:
         servers = kafka.bootstrap_servers
         apply_topics(KafkaSettings(bootstrap_servers=servers, partitions=PARTITIONS, replication_factor=1))
         environment = {
+            "PYTHONPATH": str(ROOT if arguments.python else build(Path(folder), compiled=True)),
             "SEGWIRE_KAFKA__BOOTSTRAP_SERVERS": servers,
             "SEGWIRE_SINKS__BENCH__TYPE": "postgres",
             "SEGWIRE_SINKS__BENCH__DSN": postgres.dsn,
         }
-        command = [sys.executable, "-m", "segwire.cli.main", "sink", "bench", "--port", "0", "--data-dir", folder]
+        command = [sys.executable, "-P", "-m", "segwire.cli.main", "sink", "bench", "--port", "0", "--data-dir", folder]
         names = TopicNames()
         # Written before the sink starts, or while it is stopped: it reads a topic that is there.
         for what, make, version in (
             ("new rows", as_row(names), VERSION),
-            ("newer rows", as_row(names), VERSION + 1),
+            ("newer rows", as_row(names), VERSION + 1_000_000),
             ("changes", as_change(names), VERSION),
         ):
             prepare(servers, make, rows, version)

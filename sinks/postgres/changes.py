@@ -1,27 +1,24 @@
 """The table `segment_membership_change`: every entry and exit, only ever added to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from psycopg import Cursor
 
 from runtime.processor import InputRecord
-from schemas.avro_codec import AvroDecodeError, decode_change
-from schemas.membership import SegmentMembershipChange
-from sinks.postgres.table import JSON, NUMBER, SMALL_NUMBER, TEXT, as_json, time_of
+from schemas.avro_codec import AvroDecodeError
+from sinks.postgres.copying import change_tuple
+from sinks.postgres.table import copy_tuples, time_of
 from sinks.sink import Refusal
 
+# The columns are those of `sinks.postgres.copying`.
 _STAGE = """
     CREATE TEMPORARY TABLE IF NOT EXISTS staged_change (
-        client_id text, destination_id text, aam_uuid text, segment_id text, version bigint, change text,
-        changed_at bigint, cause text, status text, since bigint, verified_at bigint, expires_at bigint,
-        previous_status text, previous_since bigint, partners text, regions text, origin_topic text,
-        origin_partition integer, origin_offset bigint, origin_index integer
+        client_id text, destination_id text, aam_uuid text, segment_id text, status text, since bigint,
+        verified_at bigint, expires_at bigint, cause text, partners text, regions text, version bigint, change text,
+        previous_status text, previous_since bigint, changed_at bigint, origin_topic text, origin_partition integer,
+        origin_offset bigint, origin_index integer
     ) ON COMMIT DELETE ROWS
 """
-_TYPES = [
-    *[TEXT] * 4, NUMBER, TEXT, NUMBER, TEXT, TEXT, NUMBER, NUMBER, NUMBER, TEXT, NUMBER, JSON, JSON, TEXT, SMALL_NUMBER,
-    NUMBER, SMALL_NUMBER,
-]  # fmt: skip
 _COPY = "COPY staged_change FROM STDIN (FORMAT binary)"
 _MERGE = f"""
     INSERT INTO segment_membership_change (
@@ -44,27 +41,15 @@ class ChangeTable:
     def write(self, cursor: Cursor, records: Sequence[InputRecord]) -> list[Refusal]:
         """Add the changes, as `Table` says."""
         refusals: list[Refusal] = []
-        rows: list[tuple[object, ...]] = []
-        for record in records:
-            try:
-                rows.append(_staged(decode_change(record.value or b"")))
-            except AvroDecodeError as error:
-                refusals.append(Refusal(record, "not-a-change", str(error)))
-        if rows:
-            cursor.execute(_STAGE)
-            with cursor.copy(_COPY) as copy:
-                copy.set_types(_TYPES)
-                for row in rows:
-                    copy.write_row(row)
-            cursor.execute(_MERGE)
+        cursor.execute(_STAGE)
+        copy_tuples(cursor, _COPY, _tuples(records, refusals))
+        cursor.execute(_MERGE)
         return refusals
 
 
-def _staged(change: SegmentMembershipChange) -> tuple[object, ...]:
-    previous, origin = change.previous, change.origin
-    return (
-        change.client_id, change.destination_id, change.aam_uuid, change.segment_id, change.version, change.change,
-        change.changed_at, change.cause, change.status, change.since, change.verified_at, change.expires_at,
-        previous and previous.status, previous and previous.since, as_json(change.partners), as_json(change.regions),
-        origin.topic, origin.partition, origin.offset, origin.index,
-    )  # fmt: skip
+def _tuples(records: Sequence[InputRecord], refusals: list[Refusal]) -> Iterator[bytes]:
+    for record in records:
+        try:
+            yield change_tuple(record.value or b"")
+        except AvroDecodeError as error:
+            refusals.append(Refusal(record, "not-a-change", str(error)))

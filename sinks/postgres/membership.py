@@ -5,19 +5,20 @@ from collections.abc import Sequence
 from psycopg import Cursor
 
 from runtime.processor import InputRecord
-from schemas.avro_codec import AvroDecodeError, decode_key, decode_membership
-from schemas.membership import SegmentMembership, SegmentMembershipKey
-from sinks.postgres.table import JSON, NUMBER, TEXT, as_json, time_of
+from schemas.avro_codec import AvroDecodeError, decode_key
+from schemas.membership import SegmentMembershipKey
+from sinks.postgres.copying import membership_tuple
+from sinks.postgres.table import copy_tuples, time_of
 from sinks.sink import Refusal
 
+# The columns are those of `sinks.postgres.copying`.
 _STAGE = """
     CREATE TEMPORARY TABLE IF NOT EXISTS staged_membership (
         client_id text, destination_id text, aam_uuid text, segment_id text, status text, since bigint,
-        verified_at bigint, expires_at bigint, cause text, version bigint, partners text, regions text,
+        verified_at bigint, expires_at bigint, cause text, partners text, regions text, version bigint,
         source_offset bigint
     ) ON COMMIT DELETE ROWS
 """
-_TYPES = [*[TEXT] * 5, *[NUMBER] * 3, TEXT, NUMBER, JSON, JSON, NUMBER]
 _COPY = "COPY staged_membership FROM STDIN (FORMAT binary)"
 _MERGE = f"""
     INSERT INTO segment_membership AS held (
@@ -50,7 +51,7 @@ class MembershipTable:
     def write(self, cursor: Cursor, records: Sequence[InputRecord]) -> list[Refusal]:
         """Write the last record of each membership, as `Table` says."""
         refusals: list[Refusal] = []
-        rows: dict[bytes, tuple[object, ...]] = {}
+        rows: dict[bytes, bytes] = {}
         gone: dict[bytes, tuple[SegmentMembershipKey, int]] = {}
         for record in records:
             key = record.key or b""
@@ -59,16 +60,13 @@ class MembershipTable:
                     gone[key] = decode_key(key), record.offset
                     rows.pop(key, None)
                 else:
-                    rows[key] = _staged(decode_membership(record.value), record.offset)
+                    rows[key] = membership_tuple(record.value, record.offset)
                     gone.pop(key, None)
             except AvroDecodeError as error:
                 refusals.append(Refusal(record, "not-a-membership", str(error)))
         if rows:
             cursor.execute(_STAGE)
-            with cursor.copy(_COPY) as copy:
-                copy.set_types(_TYPES)
-                for row in rows.values():
-                    copy.write_row(row)
+            copy_tuples(cursor, _COPY, rows.values())
             cursor.execute(_MERGE)
         if gone:
             keys = [(*_fields(key), offset) for key, offset in gone.values()]
@@ -78,10 +76,3 @@ class MembershipTable:
 
 def _fields(key: SegmentMembershipKey) -> tuple[str, str, str, str]:
     return key.client_id, key.destination_id, key.aam_uuid, key.segment_id
-
-
-def _staged(row: SegmentMembership, offset: int) -> tuple[object, ...]:
-    return (
-        row.client_id, row.destination_id, row.aam_uuid, row.segment_id, row.status, row.since, row.verified_at,
-        row.expires_at, row.cause, row.version, as_json(row.partners), as_json(row.regions), offset,
-    )  # fmt: skip

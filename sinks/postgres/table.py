@@ -1,19 +1,17 @@
-"""What the two tables have in common: how a record's values are sent to the database."""
+"""What the two tables have in common: how a batch of records gets into the database."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Protocol
 
-import msgspec
 from psycopg import Cursor
 
 from runtime.processor import InputRecord
-from schemas.event import Partner
+from sinks.postgres.copying import HEADER, TRAILER
 from sinks.sink import Refusal
 
-# COPY in binary, which is quick, wants every value's type said.
-TEXT, NUMBER, SMALL_NUMBER, JSON = "text", "int8", "int4", "text"
-
-_encode_json = msgspec.json.Encoder().encode
+# The server takes what is sent in while the next rows are read.
+_SENT_ROWS = 256
 
 
 class Table(Protocol):
@@ -27,9 +25,18 @@ class Table(Protocol):
         """
 
 
-def as_json(value: list[Partner] | list[int]) -> str:
-    """Return a list as JSON text."""
-    return _encode_json(value).decode()
+def copy_tuples(cursor: Cursor, statement: str, tuples: Iterable[bytes]) -> None:
+    """Send tuples of `sinks.postgres.copying` to a COPY, as they come.
+
+    Raises:
+        psycopg.Error: the database refuses them, or fails.
+    """
+    with cursor.copy(statement) as copy:
+        left = iter(tuples)
+        copy.write(HEADER)
+        while part := b"".join(islice(left, _SENT_ROWS)):
+            copy.write(part)
+        copy.write(TRAILER)
 
 
 def time_of(column: str) -> str:
