@@ -24,6 +24,7 @@ from schemas.topics import (
 )
 from segwire.inspect.decoding import raw_headers
 from segwire.inspect.doctor.finding import Finding
+from segwire.inspect.doctor.registry import IdRule, fixed_ids
 from segwire.inspect.log_reader import LogReader, Slice
 
 # Transactions leave markers at the ends of partitions: the last record is a little before.
@@ -42,22 +43,26 @@ def check_schemas() -> list[Finding]:
     return [Finding("schemas", ok=True, value=f"all load; fixed IDs: {ids}")]
 
 
-def check_records(kafka: KafkaSettings) -> list[Finding]:
-    """Read the last record of each partition of each public topic."""
+def check_records(kafka: KafkaSettings, id_rule: IdRule = fixed_ids) -> list[Finding]:
+    """Read the last record of each partition of each public topic; `id_rule` judges the schema IDs."""
     reader = LogReader(kafka)
-    return [_check_tail(reader, kafka, topic) for topic in TOPICS if not topic.private]
+    return [_check_tail(reader, kafka, topic, id_rule) for topic in TOPICS if not topic.private]
 
 
-def judge_record(topic: Topic, message: Message) -> str | None:
+def judge_record(topic: Topic, message: Message, id_rule: IdRule = fixed_ids) -> str | None:
     """Return why a record cannot be read as its topic's contract says, None where it can."""
     check = _CHECKS.get(topic.name)
+    value = message.value()
     try:
-        return check(message) if check is not None else None
+        reason = check(message) if check is not None else None
+        if reason is None and topic.value_schema is not None and value is not None:
+            return id_rule(topic, schema_id_of(value))
     except (ValueError, msgspec.MsgspecError) as error:
         return str(error)
+    return reason
 
 
-def _check_tail(reader: LogReader, kafka: KafkaSettings, topic: Topic) -> Finding:
+def _check_tail(reader: LogReader, kafka: KafkaSettings, topic: Topic, id_rule: IdRule) -> Finding:
     name = kafka.topic_prefix + topic.name
     try:
         whole = reader.slices(name, range(reader.partitions(name)))
@@ -66,54 +71,40 @@ def _check_tail(reader: LogReader, kafka: KafkaSettings, topic: Topic) -> Findin
     tails = [Slice(name, s.partition, max(s.start, s.end - _TAIL_OFFSETS), s.end) for s in whole]
     last = {message.partition(): message for message in reader.read(tails)}
     for message in last.values():
-        reason = judge_record(topic, message)
+        reason = judge_record(topic, message, id_rule)
         if reason is not None:
             where = f"{name}[{message.partition()}]@{message.offset()}"
             remedy = (
                 "find what else writes to the topic; where schema_registry or the version changed, run one version "
-                "of Segwire everywhere"
+                "of Segwire everywhere, with one schema_registry.url (docs/adr/0016-registered-schemas.md)"
             )
             return Finding(f"records of {name}", False, f"{where}: {reason}", remedy)
     value = f"the last of {len(last)} partitions can be read" if last else "none yet"
     return Finding(f"records of {name}", ok=True, value=value)
 
 
-def _check_event(message: Message) -> str | None:
+def _check_event(message: Message) -> None:
     decode_event(message.value() or b"")
-    return None
 
 
-def _check_row(message: Message) -> str | None:
+def _check_row(message: Message) -> None:
     decode_key(message.key() or b"")
     value = message.value()
-    if value is None:
-        return None
-    decode_membership(value)
-    return _check_id(SEGMENT_MEMBERSHIP, value)
+    if value is not None:
+        decode_membership(value)
 
 
-def _check_change(message: Message) -> str | None:
-    value = message.value() or b""
-    decode_change(value)
-    return _check_id(SEGMENT_MEMBERSHIP_CHANGES, value)
+def _check_change(message: Message) -> None:
+    decode_change(message.value() or b"")
 
 
-def _check_receipt(message: Message) -> str | None:
-    value = message.value() or b""
-    decode_receipt(value)
-    return _check_id(DELIVERY_RECEIPTS, value)
+def _check_receipt(message: Message) -> None:
+    decode_receipt(message.value() or b"")
 
 
 def _check_letter(message: Message) -> str | None:
     missing = [n for n in ("stage", "error", "reason") if header_text(raw_headers(message), n) is None]
     return f"headers are missing: {', '.join(missing)}" if missing else None
-
-
-def _check_id(topic: Topic, value: bytes) -> str | None:
-    found = schema_id_of(value)
-    if topic.value_schema is None or found == topic.value_schema.schema_id:
-        return None
-    return f"schema ID {found} instead of {topic.value_schema.schema_id}"
 
 
 _CHECKS: Mapping[str, Callable[[Message], str | None]] = {

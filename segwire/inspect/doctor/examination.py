@@ -15,6 +15,7 @@ from segwire.inspect.doctor.contracts import check_records, check_schemas
 from segwire.inspect.doctor.finding import Finding
 from segwire.inspect.doctor.groups import check_groups
 from segwire.inspect.doctor.machine import check_data_dir, check_versions
+from segwire.inspect.doctor.registry import check_registry, id_rule
 
 Check = Callable[[], list[Finding]]
 
@@ -33,7 +34,8 @@ def examine_kafka(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield from brokers
     checks: dict[str, Check] = {
         "topics": lambda: check_topics(kafka, topics_for(settings.destinations)),
-        "records": lambda: check_records(kafka),
+        "schema registry": lambda: check_registry(settings, topics_for(settings.destinations)),
+        "records": lambda: check_records(kafka, id_rule(settings)),
         "consumer groups": lambda: check_groups(kafka, clock),
         "clocks": lambda: check_clocks(kafka, clock),
     }
