@@ -8,7 +8,7 @@ PIN := uv pip compile pyproject.toml --universal --python-version 3.11 --generat
 
 .DEFAULT_GOAL := help
 .PHONY: help setup fmt lint unit test integration e2e chaos soak spike bench-ingest bench-membership ingest-reference run check wheel pins clean
-.PHONY: prometheus alerts dashboards helm-tools helm-check render sink-kills
+.PHONY: prometheus alerts dashboards helm-tools helm-check image image-checks k8s render sink-kills
 
 help:  ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -85,6 +85,15 @@ helm-tools: setup  ## Helm, kubeconform and schemas below the user's cache (need
 
 helm-check: helm-tools  ## The chart: lint, schemas, and what Segwire itself reads of it
 	$(BIN)/pytest tests/integration/test_helm_chart.py tests/unit/deploy/test_helm.py
+
+image: setup  ## The image, with podman (Debian: podman buildah runc; mmdebstrap where no registry is)
+	deploy/image/build.sh
+
+image-checks: image  ## Hadolint on the Containerfile, and dist/*.cdx.json: what the image consists of (needs Go; minutes)
+	$(BIN)/python -m tests.kubernetes.image_checks
+
+k8s: setup  ## The chart on a real API server, then on real nodes under traffic (root; first time half an hour)
+	$(BIN)/python -m tests.kubernetes.prove
 
 render: setup  ## Dashboards, rules, contracts and the chart's files anew from the code
 	$(BIN)/python -m deploy.grafana.render

@@ -12,6 +12,7 @@ from runtime.settings import KafkaSettings, Settings
 from runtime.settings_loader import load_settings
 from schemas.topics import TOPICS, outbound_state
 from segwire.contracts.strimzi import kafka_topic
+from tests.kubernetes.readme import readme_commands
 from tests.kubernetes.tools import MISSING, SCHEMAS, find
 from tests.support.helm import (
     CHART,
@@ -195,3 +196,21 @@ def test_alerts_lead_to_the_runbooks_that_were_named() -> None:
     text = render_text("values-large.yaml", "--set", "monitoring.runbooksUrl=https://wiki.example.org/r")
     assert "https://wiki.example.org/r/loss-risk.md" in text
     assert "docs/runbooks" not in text
+
+
+def test_every_page_leads_to_a_200_by_the_same_commands() -> None:
+    commands = readme_commands()
+    assert [command[0] for command in commands] == ["kubectl", "helm", "kubectl"]
+    text = (CHART.parents[2] / "README.md").read_text(encoding="utf-8")
+    for page in (text, (CHART / "values-small.yaml").read_text(encoding="utf-8").replace("\n#", "\n")):
+        words = page.replace("\\\n", " ").split()
+        for command in commands:
+            assert " ".join(command) in " ".join(words)
+
+
+def test_notes_say_the_command_that_leads_to_a_200() -> None:
+    options = ["-f", str(CHART / "values-small.yaml"), "--dry-run=client"]
+    told = run_helm("install", "segwire", str(CHART), *options)
+    assert told.returncode == 0, told.stderr
+    command = " ".join(readme_commands()[-1]).replace("kubectl exec", "kubectl -n default exec")
+    assert command in told.stdout

@@ -1,6 +1,6 @@
 """A Kafka that pods reach: one real broker at an address of the lab."""
 
-import time
+import socket
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -41,14 +41,13 @@ def start_kafka(folder: Path, address: str) -> str:
     command = java.command("kafka.tools.StorageTool", options, log=log)
     run("env", *(f"{name}={environment[name]}" for name in ("CLASSPATH", "LC_ALL")), *command)
     start(folder, "broker", *java.command("kafka.Kafka", [str(properties)], log=log), environment=environment)
-    servers = f"{address}:{PORT}"
-    wait_until(lambda: _answers(servers), f"Kafka at {servers} answers")
-    return servers
+    wait_until(lambda: _answers(address), f"Kafka at {address}:{PORT} answers")
+    return f"{address}:{PORT}"
 
 
-def _answers(servers: str) -> bool:
+def _answers(address: str) -> bool:
     try:
-        return bool(AdminClient({"bootstrap.servers": servers}).list_topics(timeout=2).brokers)
-    except KafkaException:
-        time.sleep(0.5)
+        socket.create_connection((address, PORT), timeout=1).close()
+        return bool(AdminClient({"bootstrap.servers": f"{address}:{PORT}"}).list_topics(timeout=5).brokers)
+    except (OSError, KafkaException):
         return False

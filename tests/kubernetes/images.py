@@ -27,6 +27,11 @@ def make() -> list[Path]:
     return [FOLDER / name for name in archives]
 
 
+def save(archive: Path, tag: str) -> None:
+    """Write an image into an archive."""
+    _podman("save", "--quiet", "--output", str(archive), tag)
+
+
 def size_bytes() -> int:
     return int(_podman("image", "inspect", "--format", "{{.Size}}", SEGWIRE))
 

@@ -20,9 +20,10 @@ from tests.kubernetes.images import FOLDER as ARCHIVES
 from tests.kubernetes.images import SEGWIRE
 from tests.kubernetes.lab import wait_until
 from tests.kubernetes.partner import Partner
+from tests.kubernetes.readme import readme_commands
 from tests.kubernetes.real_node import ADDRESS, RealNodes
 from tests.kubernetes.report import Report, require
-from tests.kubernetes.tier_two import CHART, WAIT, is_ready
+from tests.kubernetes.tier_two import CHART, WAIT, is_ready, restrict
 
 ROOT = Path(__file__).parents[2]
 KINDS = ("ingest", "fan-out", "membership", "sink-partner")
@@ -107,19 +108,13 @@ def _start_nodes(proof: Proof) -> None:
         volume.chmod(0o770)
         _give(volume)
     plane.add_volumes(VOLUMES, "real", folder, default=True)
+    restrict(plane, "default")
     proof.nodes.start([ARCHIVES / "segwire.tar", ARCHIVES / "pause.tar"])
 
 
 def _give(folder: Path) -> None:
     """Kubernetes hands no folder of a node to a pod's group, as it does with a volume."""
     os.chown(folder, USER, USER)
-
-
-def readme_commands() -> list[list[str]]:
-    """Return the commands of the chart's README that lead to a 200, word by word."""
-    text = (CHART / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```sh\n(kubectl create secret.*?)```", text, re.DOTALL)
-    return [line.split() for line in block.replace("\\\n", " ").splitlines()]
 
 
 def _three_commands(proof: Proof) -> str:

@@ -35,6 +35,7 @@ def _prove_size(plane: ControlPlane, report: Report, size: str, values: list[str
     at = ["--namespace", size, *values]
     install = ["install", "segwire", str(CHART), *at]
     plane.kubectl("create", "namespace", size)
+    restrict(plane, size)
     with report.step(2, f"{size}: dry run on the server"):
         plane.helm(*install, "--dry-run=server", *WAIT)
     with report.step(2, f"{size}: install") as figures:
@@ -64,6 +65,11 @@ def _prove_size(plane: ControlPlane, report: Report, size: str, values: list[str
         figures["volumes kept"] = len(claims_left)
         require(len(claims_left) >= 2, "volumes of ingest and membership stay")
         plane.kubectl("delete", "namespace", size, "--wait", "--timeout=120s")
+
+
+def restrict(plane: ControlPlane, namespace: str) -> None:
+    """Let Kubernetes itself refuse every pod that is not as restricted as its strictest standard."""
+    plane.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
 
 
 def _applied_again(plane: ControlPlane, size: str) -> int:
