@@ -5,12 +5,14 @@ Source: interfaces, *Framing*.
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
 from runtime.errors import SegwireError
 from runtime.registry.client import RegistryClient, UnreachableRegistryError
+from runtime.registry_settings import SchemaRegistrySettings
 from runtime.service import write_whole
 from runtime.settings import Settings
 from schemas.avro_codec import fixed_schema_id
@@ -18,11 +20,13 @@ from schemas.avro_schema import schema_text
 from schemas.subjects import value_subject
 from schemas.topics import Topic
 
+Connect = Callable[[SchemaRegistrySettings], RegistryClient]
+
 _log = structlog.get_logger()
 
 
-def schema_id(settings: Settings, topic: Topic) -> int:
-    """Return the ID for the values of a topic. Asks the registry, where one is configured.
+def schema_id(settings: Settings, topic: Topic, connect: Connect = RegistryClient) -> int:
+    """Return the ID for the values of a topic. Asks the registry that `connect` reaches, where one is configured.
 
     An ID never changes, so it is remembered in the data directory: a registry that is away keeps no service that ran
     before from starting.
@@ -38,7 +42,7 @@ def schema_id(settings: Settings, topic: Topic) -> int:
     memory = Path(settings.data_dir) / "schemas" / f"{subject.name}.json"
     known = {"url": registry.url, "sha256": hashlib.sha256(schema.encode()).hexdigest()}
     try:
-        with RegistryClient(registry) as client:
+        with connect(registry) as client:
             found = client.find(subject.name, schema)
     except UnreachableRegistryError as error:
         remembered = _remembered(memory, known)

@@ -29,5 +29,7 @@ def test_a_sink_of_that_name_is_not_replaced() -> None:
 def test_an_unknown_server_is_refused_with_those_there_are() -> None:
     assert parse_servers("") == frozenset()
     assert parse_servers("postgres, postgres") == {"postgres"}
-    with pytest.raises(ConfigurationError, match="--with postgres,oracle: 'oracle' is not known; known: postgres"):
+    with pytest.raises(
+        ConfigurationError, match="--with postgres,oracle: 'oracle' is not known; known: postgres, registry"
+    ):
         parse_servers("postgres,oracle")
