@@ -16,11 +16,12 @@ from processors.rules.membership import apply_event
 from processors.rules.privacy import apply_privacy
 from processors.rules.state import UserState
 from processors.rules.state_codec import decode_state, decode_summary, encode_state
-from processors.rules.story import Story
+from processors.rules.story import Story, Told
 from processors.visibility import Visibility
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.dead_letters import dead_letter
+from runtime.errors import InvariantError
 from runtime.processor import InputRecord, OutputRecord
 from runtime.state.keys import data_key, split_data_key
 from runtime.state.store import Timer
@@ -122,10 +123,11 @@ class Membership:
             # Read again, as the group's offsets were set back; but a topic that was made anew counts from 0, too.
             if record.offset <= user.offset and _time_of(event) <= user.version:
                 continue
+            version = user.version
             story = self._apply(user, event, record)
             if story.stored:
                 user.offset = record.offset
-                self._tell(key, record.partition, story, outputs)
+                self._tell(key, record.partition, story, version, outputs)
                 self._tell_identities(story, _time_of(event), outputs)
         return outputs
 
@@ -146,11 +148,11 @@ class Membership:
             self._table.fired(timer)
             user = self._table[timer.key]
             partition, key = split_data_key(timer.key)
-            story, due_at = Story(user, key.decode()), user.due_at
+            story, due_at, version = Story(user, key.decode()), user.due_at, user.version
             expire(story, now_ms, self._limits)
             if not story.stored and user.due_at == due_at:
                 continue  # refreshed since: another timer stands for it
-            self._tell(timer.key, partition, story, outputs)
+            self._tell(timer.key, partition, story, version, outputs)
             self._tell_identities(story, now_ms, outputs)
         return outputs
 
@@ -204,7 +206,10 @@ class Membership:
             )
             return None
 
-    def _tell(self, key: bytes, partition: int, story: Story, outputs: list[OutputRecord]) -> None:
+    def _tell(
+        self, key: bytes, partition: int, story: Story, version: int, outputs: list[OutputRecord]
+    ) -> None:  # fmt: skip
+        """Publish what is told of a user whose version was `version` before."""
         self._table.changed(key)
         if not story.told:
             return
@@ -213,6 +218,7 @@ class Membership:
             if isinstance(told, SegmentMembershipKey):
                 outputs.append(OutputRecord(names.segment_membership, partition, encode_key(told), None))
                 continue
+            _hold(told, version, story.user.removed_at, partition)
             key = records.key(told)
             body = records.body(key, told)
             turn = told.turn
@@ -237,3 +243,18 @@ class Membership:
             )  # fmt: skip
             key = identity_key(partner.dpid, partner.uuid)
             outputs.append(OutputRecord(self._names.identity, -1, key, encode_identity(record)))
+
+
+def _hold(told: Told, version: int, removed_at: int, partition: int) -> None:
+    """Stop rather than publish what no reader could mend; `version` is the user's before, `removed_at` the removal.
+
+    Raises:
+        InvariantError: a version that does not rise (I4), a membership from before the user's removal (I5).
+    """
+    if told.version <= version:
+        raise InvariantError("I4", f"partition {partition}: a version {told.version} was to follow {version}")
+    if told.verified_at <= removed_at and told.status == "ACTIVE":
+        raise InvariantError(
+            "I5", f"partition {partition}: a membership verified at {told.verified_at} was to outlive its user's "
+            f"removal at {removed_at}"
+        )  # fmt: skip

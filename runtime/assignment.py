@@ -201,11 +201,18 @@ class Assignment:
             return None
         if partition is None or offset is None or partition not in self.partitions or partition in self._rewound:
             return None
+        self._check(partition, offset)
+        return InputRecord(partition, offset, message.key(), message.value(), message.headers(), message.timestamp()[1])  # type: ignore[arg-type]
+
+    def _check(self, partition: int, offset: int) -> None:
         if self._state is not None and partition not in self._state.active:
             raise InvariantError(
-                f"partition {partition}: a record came at offset {offset} before its state was restored"
+                "I1", f"partition {partition}: a record came at offset {offset} before its state was restored"
             )
-        return InputRecord(partition, offset, message.key(), message.value(), message.headers(), message.timestamp()[1])  # type: ignore[arg-type]
+        if offset < self.next.get(partition, 0):
+            raise InvariantError(
+                "I3", f"partition {partition}: a record came at offset {offset}, processed up to {self.next[partition]}"
+            )
 
     def _seek(self, partition: int, offset: int) -> None:
         where = TopicPartition(self._topic, partition, offset)

@@ -20,12 +20,18 @@ class UnreachableKafkaError(SegwireError):
     """No broker answered at the configured addresses."""
 
 
-class TornTransactionError(SegwireError):
-    """The changelog holds state from an input that was never committed (invariant I2).
-
-    It cannot be mended by going on: the service stops and alarms.
-    """
-
-
 class InvariantError(SegwireError):
-    """One of the invariants I1-I5 of the design does not hold: stop rather than publish wrong state."""
+    """An invariant of the design (`I1` to `I5`) does not hold: stop and alarm rather than publish wrong state."""
+
+    def __init__(self, invariant: str, message: str) -> None:
+        """Say which one is broken, and by what."""
+        super().__init__(f"invariant {invariant} is broken: {message}")
+        self.invariant = invariant
+
+
+class TornTransactionError(InvariantError):
+    """The changelog holds state from an input that was never committed. It cannot be mended by going on."""
+
+    def __init__(self, message: str) -> None:
+        """Say what was found where."""
+        super().__init__("I2", message)

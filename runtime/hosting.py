@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import structlog
 from confluent_kafka import Consumer, Producer
 
+from runtime import metrics
 from runtime.attempts import Attempts, MemoryFile
 from runtime.clock import SystemClock
-from runtime.errors import SegwireError
+from runtime.errors import InvariantError, SegwireError
 from runtime.horizon import Horizon
 from runtime.isolation import Isolation, Place
 from runtime.kafka.clients import admin_client, consumer_config, processor_consumer_config, transactional_config
@@ -119,7 +120,11 @@ def serve(
     stop.install()
     settle_collector()
 
+    broken: list[InvariantError] = []
+
     def not_ready() -> str | None:
+        if broken:
+            return str(broken[0])
         return next((reason for loop in loops if (reason := loop.not_ready()) is not None), None)
 
     management = ManagementServer(settings.management.host, section.management_port, not_ready, refresh_metrics)
@@ -130,6 +135,17 @@ def serve(
         tell.when(not_ready, stop)
     try:
         run_together([lambda loop=loop: loop.run(stop) for loop in loops], stop)  # type: ignore[misc]
+    except InvariantError as error:
+        broken.append(error)
+        _alarm(name, error, stop)
+        raise
     finally:
         management.stop()
     _log.info("service_stopped")
+
+
+def _alarm(service: str, broken: InvariantError, stop: StopSignal) -> None:
+    """Let it be seen what is broken, before the process ends: it holds no partition any more, and is not ready."""
+    metrics.INVARIANT_BROKEN.labels(processor=service, invariant=broken.invariant).set(1)
+    _log.critical("invariant_broken", invariant=broken.invariant, detail=str(broken), ends_after_s=metrics.SCRAPED_S)
+    stop.wait_for_signal(metrics.SCRAPED_S)

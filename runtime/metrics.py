@@ -4,6 +4,9 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from runtime.loop_histogram import LoopHistogram
 
+# A process that is going to end waits for so long, to be seen by Prometheus, which asks each minute or more often.
+SCRAPED_S = 60.0
+
 _LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
 _VISIBLE_S = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 
@@ -112,6 +115,11 @@ RESTORED_RECORDS = Counter("segwire_processor_restored_records", "Changelog reco
 RESTORE_REMAINING = Gauge(
     "segwire_processor_restore_remaining_records", "Changelog records still to read.", ["processor"]
 )
+RESTORE_ETA_SECONDS = Gauge(
+    "segwire_processor_restore_eta_seconds",
+    "How long the restore takes yet, as quick as it was so far; else 0.",
+    ["processor"],
+)
 PRODUCERS_REPLACED = Counter(
     "segwire_processor_producers_replaced", "Producers replaced after an indefinite error.", ["processor"]
 )
@@ -132,6 +140,11 @@ HORIZON_CHECKS = Counter(
 )
 STATE_BYTES = Gauge("segwire_processor_state_bytes", "Size of the local store's files.", ["processor"])
 WATCHDOG = Counter("segwire_processor_watchdog", "Services ended for want of progress.", ["processor"])
+INVARIANT_BROKEN = Gauge(
+    "segwire_processor_invariant_broken",
+    "1 where an invariant does not hold, a minute before the process ends.",
+    ["processor", "invariant"],
+)
 
 # Fan-out
 FAN_OUT_USERS = Counter("segwire_fan_out_users", "Users of messages, by result (event or set aside).", ["result"])

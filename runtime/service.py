@@ -25,7 +25,7 @@ class StopSignal:
 
     def __init__(self) -> None:
         """Start unset; `install` connects it to the signals."""
-        self._asked = False
+        self._asked = self._signalled = False
         self._asked_s = 0.0
 
     def install(self) -> None:
@@ -34,11 +34,11 @@ class StopSignal:
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if not self._asked:
+        if not self._signalled:
             self._asked_s = time.monotonic()
         elif time.monotonic() - self._asked_s > _SAME_STOP_S:
             os._exit(128 + number)
-        self._asked = True
+        self._asked = self._signalled = True
 
     def set(self) -> None:
         """Ask for the stop from inside."""
@@ -54,6 +54,12 @@ class StopSignal:
         while not self._asked and (left_s := end_s - time.monotonic()) > 0:
             time.sleep(min(left_s, _STOP_POLL_S))
         return self._asked
+
+    def wait_for_signal(self, timeout_s: float) -> None:
+        """Wait up to `timeout_s` for a stop that is asked for from outside, whatever was asked for inside."""
+        end_s = time.monotonic() + timeout_s
+        while not self._signalled and (left_s := end_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, _STOP_POLL_S))
 
 
 def settle_collector() -> None:

@@ -64,5 +64,6 @@ class Watchdog:
             if reason is not None:
                 metrics.WATCHDOG.labels(processor=self._name).inc()
                 _log.error("watchdog", processor=self._name, reason=reason, limit_s=self._limit_s)
-                self._end(1)
+                if not self._done.wait(min(metrics.SCRAPED_S, self._limit_s)):
+                    self._end(1)
                 return

@@ -52,6 +52,13 @@ _LATE = Row(
         ),
     ),
 )
+
+
+def _last_hour(metric: str) -> str:
+    """Return what a process said of its end: its series begins with it, so nothing is seen to rise."""
+    return f"max_over_time({metric}[1h])"
+
+
 _FAULTS = Row(
     "What fails",
     (
@@ -70,9 +77,10 @@ _FAULTS = Row(
         ),
         SET_ASIDE,
         graph(
-            "Ended by the watchdog",
-            "Services that made no progress, and which were ended loudly.",
-            risen("segwire_processor_watchdog_total", _PROCESSOR, window="1h", seldom=True),
+            "Ended by themselves",
+            "In the last hour. Watchdog: no progress. An invariant: rather than publish wrong state.",
+            level(_last_hour("segwire_processor_watchdog_total"), _PROCESSOR, legend="watchdog", seldom=True),
+            level(_last_hour("segwire_processor_invariant_broken"), _PROCESSOR, "invariant", seldom=True),
         ),
         graph(
             "Memory",
@@ -90,6 +98,12 @@ _STATE = Row(
             "Partitions that wait for their state.",
             level("segwire_processor_restoring_partitions", _PROCESSOR, legend="partitions"),
             level("segwire_processor_restore_remaining_records", _PROCESSOR, legend="records left"),
+        ),
+        graph(
+            "Restored in",
+            "How long the slowest process takes yet, as quick as it was so far.",
+            level("segwire_processor_restore_eta_seconds", _PROCESSOR, how="max", seldom=True),
+            unit="s",
         ),
         graph(
             "Restored",

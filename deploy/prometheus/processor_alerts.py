@@ -21,6 +21,15 @@ PROCESSOR_ALERTS = (
         runbook="processor-absent",
     ),
     Alert(
+        name="SegwireInvariantBroken",
+        expr="max by (namespace, processor, invariant) (max_over_time(segwire_processor_invariant_broken[15m])) > 0",
+        held_for="0m",
+        severity="page",
+        says="{{ $labels.processor }} found {{ $labels.invariant }} broken and stopped, to publish nothing wrong.",
+        first="The log line `invariant_broken` names the partition and what was found; then the runbook.",
+        runbook="invariant-broken",
+    ),
+    Alert(
         name="SegwireProcessorStalled",
         expr=f"({_LAG} > 0) unless ({_PROGRESS} > 0)",
         held_for="5m",

@@ -18,6 +18,7 @@ from runtime.injection import reach
 from runtime.kafka.asking import passes
 from runtime.state.changelog import Changelog, Extent, committed_offsets, extents, usable
 from runtime.state.counting import Counting
+from runtime.state.progress import Progress
 from runtime.state.store import StateStore, Timer, Writes, data_key
 from runtime.state.table import NO_TIMER, Census, Codec
 
@@ -25,7 +26,7 @@ V = TypeVar("V")
 
 _FOLD_RECORDS = 100_000
 _FETCH_RECORDS = 5_000
-_PROGRESS_S = 5.0
+_WAITS_TOLD_S = 5.0
 _RETRY_S = 0.2
 
 _log = structlog.get_logger()
@@ -73,7 +74,8 @@ class Restorer(Generic[V]):
         self._closed = False
         self._beginning: set[int] = set()
         self._active: dict[int, _Partition] = {}
-        self._told_at_s = self._waits_told_at_s = float("-inf")
+        self._progress = Progress(clock, processor)
+        self._waits_told_at_s = float("-inf")
         self._thread = threading.Thread(target=self._run, name="restore", daemon=True)
 
     def start(self) -> None:
@@ -184,7 +186,7 @@ class Restorer(Generic[V]):
         if isinstance(error, KafkaException) and not passes(error.args[0]):
             raise error
         now_s = self._clock.monotonic_s()
-        if now_s - self._waits_told_at_s >= _PROGRESS_S:
+        if now_s - self._waits_told_at_s >= _WAITS_TOLD_S:
             self._waits_told_at_s = now_s
             _log.warning("restore_waits", partitions=partitions, detail=str(error) or "no answer in time")
         with self._lock:
@@ -206,11 +208,10 @@ class Restorer(Generic[V]):
         messages = self._consumer.consume(_FETCH_RECORDS, 0.1)
         for message in messages:
             self._take(message)
-        metrics.RESTORED_RECORDS.labels(**self._labels).inc(len(messages))
         for partition, state in self._active.items():
             if len(state.latest) >= _FOLD_RECORDS:
                 self._store_folded(partition, state)
-        self._tell_progress()
+        self._progress.read(len(messages), self._remaining(), self._active)
 
     def _take(self, message: Message) -> None:
         state, offset = self._active.get(message.partition() or 0), message.offset()
@@ -300,7 +301,7 @@ class Restorer(Generic[V]):
                     self._done[partition] = census
                 self._lock.notify_all()
             _log.info("partition_restored", partition=partition, checkpoint=state.position)
-        metrics.RESTORE_REMAINING.labels(**self._labels).set(self._remaining())
+        self._progress.left(self._remaining())
 
     def _rearm(self, partition: int) -> None:
         """Arm the timers anew where the rules have changed since: what is there already lives by the new ones."""
@@ -329,11 +330,3 @@ class Restorer(Generic[V]):
 
     def _remaining(self) -> int:
         return sum(state.remaining for state in self._active.values())
-
-    def _tell_progress(self) -> None:
-        remaining = self._remaining()
-        metrics.RESTORE_REMAINING.labels(**self._labels).set(remaining)
-        now_s = self._clock.monotonic_s()
-        if remaining and now_s - self._told_at_s >= _PROGRESS_S:
-            self._told_at_s = now_s
-            _log.info("restore_progress", remaining_records=remaining, partitions=sorted(self._active))

@@ -9,7 +9,8 @@ from processors.membership import Membership, user_codec
 from processors.rules.expiry import TimeLimits
 from processors.rules.membership import apply_event
 from processors.rules.state import UserState
-from runtime.errors import SegwireError
+from processors.rules.story import Story
+from runtime.errors import InvariantError, SegwireError
 from runtime.processor import InputRecord, OutputRecord
 from runtime.state.store import Timer, data_key, split_data_key
 from runtime.state.table import ChangelogRecord, StateTable
@@ -216,6 +217,31 @@ def test_a_removal_names_its_own_record_and_later_deletes_the_rows() -> None:
     (tombstone,) = host.punctuate(at(8), 3)
     assert (tombstone.topic, tombstone.value) == ("eu-segment-membership", None)
     assert decode_key(tombstone.key or b"") == SegmentMembershipKey(CLIENT, DESTINATION, USER, SEGMENT)
+
+
+def test_a_version_that_does_not_rise_is_not_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host()
+    host.process(event(active(at(0)), received_at=at(0)))
+    monkeypatch.setattr(UserState, "next_version", lambda user, _at_ms: user.version)
+    with pytest.raises(InvariantError, match="I4 is broken: partition 3: a version"):
+        host.process(event(inactive(at(0, 1)), received_at=at(0, 2)), offset=1)
+
+
+def test_a_membership_from_before_a_removal_is_not_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host()
+    host.process(removal(at(1)))
+    late = event(active(at(0, 1)), received_at=at(2))
+    assert host.process(late, offset=1) == []
+    monkeypatch.setattr("processors.membership.apply_event", _without_memory_of_removals)
+    with pytest.raises(InvariantError, match="I5 is broken: partition 3: a membership verified at"):
+        host.process(late, offset=2)
+
+
+def _without_memory_of_removals(user: UserState, event: SegmentEvent, limits: TimeLimits) -> Story:
+    removed_at, user.removed_at = user.removed_at, 0
+    story = apply_event(user, event, limits)
+    user.removed_at = removed_at
+    return story
 
 
 def test_a_users_entry_is_deleted_when_nothing_is_left_to_be_kept() -> None:

@@ -119,7 +119,7 @@ def test_several_bad_records_among_good_ones_are_all_found() -> None:
 
 def test_errors_that_say_what_is_wrong_with_the_service_stop_it() -> None:
     def broken() -> None:
-        raise InvariantError("versions")
+        raise InvariantError("I4", "versions")
 
     hosted = Hosted()
     hosted.processor.poison = {"0/1": broken}

@@ -8,7 +8,7 @@ from runtime.kafka.asking import InstanceIdHeldError
 from runtime.kafka.transaction import FencedError, OutcomeUnknown, TransactionAborted
 from runtime.processor import Backpressure
 from runtime.service import StopSignal
-from tests.support.loop import FakeMessage, FakeState, Hosted, nothing
+from tests.support.loop import TOPIC, FakeMessage, FakeState, Hosted, nothing
 
 
 def test_records_are_published_with_their_offsets_in_one_transaction() -> None:
@@ -188,6 +188,17 @@ def test_a_record_of_a_partition_whose_state_is_not_restored_stops_the_service()
     with pytest.raises(InvariantError, match="partition 0: a record came at offset 41 before its state was restored"):
         hosted.run(hosted.assign(0))
     assert hosted.consumer.closed
+
+
+def test_a_record_that_was_processed_before_stops_the_service() -> None:
+    hosted = Hosted()
+    hosted.consumer.stored = {0: TopicPartition(TOPIC, 0, 42)}
+    hosted.consumer.already_fetched = [FakeMessage(0, 41)]
+    with pytest.raises(
+        InvariantError, match="I3 is broken: partition 0: a record came at offset 41, processed up to 42"
+    ):
+        hosted.run(hosted.assign(0))
+    assert hosted.transactions.offsets == []
 
 
 def test_an_assignment_without_partitions_is_ready_too() -> None:

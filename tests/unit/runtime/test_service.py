@@ -29,6 +29,21 @@ def test_a_signal_asks_for_the_stop_and_a_second_ends_the_process_at_once(monkey
     assert ended == [128 + signal.SIGINT]
 
 
+def test_who_waits_for_a_signal_is_not_woken_by_a_stop_from_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    stop = StopSignal()
+    stop.set()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            stop._on_signal(signal.SIGTERM, None)
+
+    monkeypatch.setattr("runtime.service.time.sleep", sleep)
+    stop.wait_for_signal(60)
+    assert len(slept) == 3
+
+
 def _written(monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], threading.Event]:
     texts: list[str] = []
     done = threading.Event()
