@@ -17,6 +17,9 @@ class PostgresSinkSettings(ProcessorSettings):
         FIRST_SINK_PORT, description="where none is given, sinks and then destinations count on from 8084"
     )
     batch_records: int = Field(10_000, ge=1, le=100_000, description="most records written in one transaction")
+    statement_timeout_s: int = Field(
+        30, ge=1, le=60, description="most that a statement may take; one not answered 5 s later ends the connection"
+    )
     dsn_file: str | None = Field(
         None, min_length=1, description="file that holds the connection string; read again at each new connection"
     )

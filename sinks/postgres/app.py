@@ -46,7 +46,7 @@ def postgres_loops(context: SinkContext, section: PostgresSinkSettings) -> list[
 def _loop(
     context: SinkContext, section: PostgresSinkSettings, name: str, topic: str, table: Table, dsn: Callable[[], str]
 ) -> TransactionLoop:
-    database = Database(dsn)
+    database = Database(dsn, section.statement_timeout_s)
     context.cleanup.callback(database.close)
     kafka = context.settings.kafka
     offsets = Offsets(topic, topic_id(kafka, topic), group_offsets(kafka, group_id(kafka, name), topic))
@@ -60,7 +60,8 @@ def _loop(
 def _requests_loop(
     context: SinkContext, section: PostgresSinkSettings, dsn: Callable[[], str]
 ) -> TransactionLoop:  # fmt: skip
-    names, kafka, database = context.names, context.settings.kafka, Database(dsn)
+    names, kafka = context.names, context.settings.kafka
+    database = Database(dsn, section.statement_timeout_s)
     context.cleanup.callback(database.close)
 
     def processor(topic: str, table: Table, over: KnowsWhatIsOver | None) -> SinkProcessor:
@@ -84,7 +85,7 @@ def rewriting_processor(context: SinkContext, section: PostgresSinkSettings) -> 
         ConfigurationError: there is no connection string, or it cannot be read.
     """
     kafka, topic = context.settings.kafka, context.names.segment_membership
-    database = Database(_dsn(f"sinks.{context.name}", section))
+    database = Database(_dsn(f"sinks.{context.name}", section), section.statement_timeout_s)
     context.cleanup.callback(database.close)
     offsets = Offsets(topic, topic_id(kafka, topic))
     sink = RewritingSink(database, offsets, MembershipTable(), Tombstones(reader(kafka, topic)))

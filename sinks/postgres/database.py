@@ -7,28 +7,23 @@ import psycopg
 import structlog
 from psycopg import Connection, conninfo, errors
 
+from sinks.postgres.connection import ImpatientConnection
 from sinks.postgres.migrate import migrate
 from sinks.sink import InvalidRecord, Retriable
 
 _log = structlog.get_logger()
 
-# A server that vanished is noticed within seconds, and one that hangs does not hold the loop for long.
-_DEFAULTS: dict[str, str | int] = {
-    "connect_timeout": 5,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-    "application_name": "segwire",
-}
 # The last one ends a transaction of ours whose process is frozen: another's waits for it.
 _SESSION = """
-    SET statement_timeout = '30s';
+    SET statement_timeout = '{limit_s}s';
     SET lock_timeout = '10s';
     SET idle_in_transaction_session_timeout = '20s';
     SET client_encoding = 'UTF8';
     SET timezone = 'UTC'
 """
+STATEMENT_LIMIT_S = 30
+# It answers that it has given up; who does not even say so is given up by us.
+_ANSWER_S = 5.0
 
 # By the class of the SQLSTATE: what is wrong with the values themselves.
 _OF_THE_RECORD = {"22": "bad-value", "23": "constraint", "54": "too-large"}
@@ -51,9 +46,14 @@ def check_dsn(dsn: str) -> None:
 class Database:
     """One connection, for one thread."""
 
-    def __init__(self, dsn: Callable[[], str]) -> None:
-        """Connect to what `dsn` returns, which is asked at each new connection."""
+    def __init__(self, dsn: Callable[[], str], limit_s: int = STATEMENT_LIMIT_S, answer_s: float = _ANSWER_S) -> None:
+        """Connect to what `dsn` returns, which is asked at each new connection.
+
+        A statement may take `limit_s`, and the server's word that it took longer `answer_s` more.
+        """
         self._dsn = dsn
+        self._limit_s = limit_s
+        self._answer_s = answer_s
         self._connection: Connection | None = None
 
     @contextmanager
@@ -84,10 +84,9 @@ class Database:
 
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            parameters = {**_DEFAULTS, **_given(self._dsn())}
-            connection = psycopg.connect(**parameters, autocommit=True)  # type: ignore[arg-type]
+            connection = ImpatientConnection.open(_given(self._dsn()), self._limit_s + self._answer_s)
             try:
-                connection.execute(_SESSION)
+                connection.execute(_SESSION.format(limit_s=self._limit_s).encode())
                 migrate(connection)
             except BaseException:
                 connection.close()

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+from prometheus_client import REGISTRY
 
 from runtime.errors import SegwireError
 from runtime.processor import Backpressure
@@ -18,10 +20,12 @@ from schemas.avro_codec import encode_change, encode_key, encode_membership
 from schemas.event import Partner
 from schemas.membership import Previous
 from segwire.embedded.postgres.server import EmbeddedPostgres
+from sinks.breaker import BreakerLimits
+from sinks.frame import SinkProcessor
 from sinks.postgres.changes import ChangeTable
 from sinks.sink import InvalidRecord, Retriable
 from tests.support.kafka import wait_until
-from tests.support.postgres import Tables, fresh_database, query, records_of, refused, table
+from tests.support.postgres import Tables, fresh_database, frozen, query, records_of, refused, table
 from tests.support.published import ENTERED_MS, USER, change, exit_change, key, row
 from tests.support.sinks import ManualClock
 
@@ -140,6 +144,45 @@ def test_a_cut_connection_is_a_failure_to_be_retried_and_the_next_try_succeeds(t
         writer.write(batch)
     assert writer.write(batch) == []
     assert versions(tables) == [2]
+
+
+def test_a_frozen_server_holds_a_batch_no_longer_than_the_limit_and_the_breaker_tells(
+    postgres: EmbeddedPostgres, tables: Tables
+) -> None:  # fmt: skip
+    name = f"frozen-{uuid.uuid4().hex[:8]}"
+    clock = ManualClock()
+    limits = BreakerLimits(failures_max=2)
+    processor = SinkProcessor(name, "rows", "dead-letters", tables.sink(limit_s=1), clock, limits)
+    tables.dsn += "&connect_timeout=2"
+    processor.process(records_of([put(1)]))
+    batch = records_of([put(2)], first=1)
+    with frozen(postgres):
+        for reason in ("no answer within 2 s", "timeout expired"):
+            began_s = time.monotonic()
+            with pytest.raises(Backpressure) as held:
+                processor.process(batch)
+            assert reason in str(held.value.__cause__)
+            assert time.monotonic() - began_s < 15
+            clock.at_s += held.value.wait_s
+        assert metric("segwire_sink_failures_total", sink=name) == 2
+        assert metric("segwire_sink_breaker_open", sink=name) == 1
+    processor.process(batch)
+    assert metric("segwire_sink_breaker_open", sink=name) == 0
+    assert versions(tables) == [2]
+
+
+def metric(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(name, labels)
+
+
+def test_pages_have_room_for_newer_rows_so_that_the_indexes_are_left_alone(tables: Tables) -> None:
+    keys = [key(segment_id=f"{n:06d}") for n in range(200)]
+    for turn in range(2):
+        rows = [(encode_key(k), encode_membership(row(segment_id=k.segment_id, version=turn))) for k in keys]
+        tables.sink().write(records_of(rows, first=200 * turn))
+    tables.close()  # the server counts at the end of a session
+    counts = "SELECT n_tup_upd, n_tup_hot_upd > 50 FROM pg_stat_user_tables WHERE relname = 'segment_membership'"
+    wait_until(lambda: tables.query(counts) == [(200, True)], "the updates to be counted")
 
 
 def test_a_database_that_is_not_there_is_a_failure_to_be_retried(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import psutil
 import psycopg
 
 from runtime.processor import InputRecord
@@ -26,6 +28,20 @@ def fresh_database(server: EmbeddedPostgres) -> str:
     with psycopg.connect(server.dsn, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     return server.dsn.replace("/segwire?", f"/{name}?")
+
+
+@contextmanager
+def frozen(server: EmbeddedPostgres) -> Iterator[None]:
+    """Let no process of a server do anything, as on a machine that stands still."""
+    postmaster = psutil.Process(server.pid)
+    processes = [postmaster, *postmaster.children()]
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
 
 
 def query(dsn: str, sql: str) -> list[Any]:
@@ -51,8 +67,10 @@ class Tables:
         self.dsn = dsn
         self._open: list[Database] = []
 
-    def sink(self, kind: MembershipTable | ChangeTable | None = None, topic_id: str = "one") -> PostgresSink:
-        self._open.append(Database(lambda: self.dsn))
+    def sink(
+        self, kind: MembershipTable | ChangeTable | None = None, topic_id: str = "one", limit_s: int = 30
+    ) -> PostgresSink:  # fmt: skip
+        self._open.append(Database(lambda: self.dsn, limit_s, answer_s=limit_s))
         return PostgresSink(self._open[-1], Offsets("rows", topic_id), kind or MembershipTable())
 
     def catching_up(
