@@ -52,7 +52,7 @@ func main() {
 
 
 def build() -> None:
-    """Build what is missing, one after the other, at the lowest priority."""
+    """Build what is missing, one after the other, at a low priority."""
     PROGRAMS.mkdir(parents=True, exist_ok=True)
     put_go_on_path()
     if any(not (PROGRAMS / name).exists() for name in KUBERNETES_PROGRAMS):
@@ -142,7 +142,7 @@ def _module(name: str) -> Path:
 def _go(*arguments: str, folder: Path | None = None, quiet: bool = False, capture: bool = False) -> str:
     environment = {**os.environ, "GOBIN": str(PROGRAMS), "GOFLAGS": "-mod=mod", "GOWORK": "off", "CGO_ENABLED": "0"}
     done = subprocess.run(
-        ["nice", "-n", "19", "go", *arguments],
+        ["nice", "-n", "15", "go", *arguments],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE if capture else None,
