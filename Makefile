@@ -8,7 +8,7 @@ PIN := uv pip compile pyproject.toml --universal --python-version 3.11 --generat
 
 .DEFAULT_GOAL := help
 .PHONY: help setup fmt lint unit test integration e2e chaos soak spike bench-ingest bench-membership ingest-reference run check wheel pins clean
-.PHONY: prometheus alerts dashboards helm-tools helm-check image image-checks k8s render sink-kills
+.PHONY: prometheus alerts dashboards helm-tools helm-check image image-checks k8s render sink-kills foreign
 
 help:  ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -60,6 +60,10 @@ spike: setup  ## Ingest while ten senders start a batch of 20 000 messages each 
 sink-kills: setup  ## Kill each sink 20 times under traffic, some minutes
 	SINK_KILLS=20 $(BIN)/pytest -s --timeout 1500 tests/integration/test_sink_postgres.py
 	SINK_KILLS=20 $(BIN)/pytest -s --timeout 1500 tests/integration/test_sink_outbound.py
+
+foreign: setup  ## A Go program reads our Avro with the registry's schema, which survives a kill (needs Go; two minutes once)
+	$(BIN)/python -m tests.support.foreign
+	FOREIGN=all $(BIN)/pytest -s tests/integration/test_schema_registry.py
 
 ingest-reference: setup  ## The tests of the hot route against the ASGI application, which the direct way must equal
 	TESTED_HOT_ROUTE=asgi $(BIN)/pytest tests/integration/test_ingest.py tests/integration/test_ingest_contract.py \

@@ -29,7 +29,8 @@ class RegistryStorage:
     @property
     def database_url(self) -> str:
         """Where the registry's database is, as its driver names it."""
-        return f"jdbc:h2:file:{self._database}"
+        # By default what was acknowledged is written half a second later, and a schema's ID may not be given twice.
+        return f"jdbc:h2:file:{self._database};WRITE_DELAY=0"
 
     def make(self) -> None:
         """Make the folders, and clear what an earlier start left in the scratch one. Call it with the lock held.
