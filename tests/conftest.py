@@ -33,3 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="the Kafka to test against: embedded (default), testcontainers, or HOST:PORT of one that runs",
     )
+    parser.addoption(
+        "--postgres", default="embedded", choices=["embedded", "testcontainers"],
+        help="the PostgreSQL to test against: embedded (default), or testcontainers",
+    )  # fmt: skip

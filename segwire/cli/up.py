@@ -33,7 +33,7 @@ Examples:
     "servers",
     metavar="SERVER[,…]",
     default="",
-    help="Also run these: postgres (with a sink), registry (of schemas).",
+    help="Also run these: postgres (with a sink), or that as postgres:testcontainers; registry (of schemas).",
 )
 @click.option("--ui/--no-ui", default=True, help="A live table on a terminal, or plain lines.")
 @click.option("--demo", is_flag=True, help="Play the sample messages, then gentle traffic.")
@@ -52,17 +52,18 @@ def command(
     Ctrl-C or SIGTERM drains and stops everything; a second start on the same --data-dir goes on where it was.
     """
     from segwire.up.run import UpOptions, run
-    from segwire.up.with_postgres import POSTGRES, add_postgres, parse_servers
+    from segwire.up.with_postgres import POSTGRES, POSTGRES_CONTAINER, add_postgres, parse_servers
     from segwire.up.with_registry import REGISTRY, check_no_registry
 
     settings = read_settings(config, data_dir)
     wanted = parse_servers(servers)
-    postgres, registry = POSTGRES in wanted, REGISTRY in wanted
+    container = POSTGRES_CONTAINER in wanted
+    postgres, registry = POSTGRES in wanted or container, REGISTRY in wanted
     if registry:
         check_no_registry(settings)
-    settings = with_ports(add_postgres(settings) if postgres else settings, port)
+    settings = with_ports(add_postgres(settings, container=container) if postgres else settings, port)
     options = UpOptions(
         config=config, ready_file=ready_file, kafka=kafka, ui=ui, demo=demo, any_port=port == 0,
-        postgres=postgres, registry=registry,
+        postgres=postgres, postgres_container=container, registry=registry,
     )  # fmt: skip
     run(settings, options)

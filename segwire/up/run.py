@@ -19,6 +19,7 @@ from runtime.service import write_ready_file, write_whole
 from runtime.settings import KafkaSettings, Settings
 from runtime.tracing.opening import check_traces
 from schemas.topics import topics_for
+from segwire.embedded.postgres.container import TestcontainersPostgres
 from segwire.embedded.postgres.storage import PostgresStorage
 from segwire.up.background import Background, wait_for
 from segwire.up.demo.samples import moved, samples
@@ -52,6 +53,7 @@ class UpOptions:
     demo: bool = False
     any_port: bool = False
     postgres: bool = False
+    postgres_container: bool = False
     registry: bool = False
     policy: RestartPolicy = field(default_factory=RestartPolicy)
 
@@ -208,10 +210,10 @@ class _Up:
         environment = child_environment(settings, os.environ)
         if self._options.postgres:
             environment |= postgres_variables(settings)
-            PostgresStorage(self._data_dir).make()
+            self._postgres_dsn(make=True)
         children = services(settings, self._options.config, environment)
         if self._options.postgres:
-            children.append(postgres_service(settings, environment))
+            children.append(postgres_service(settings, environment, container=self._options.postgres_container))
         pipeline = Pipeline(
             children, settings, self._options.policy, self._keepers, self._clock, self.reporter, self._stop
         )
@@ -240,9 +242,17 @@ class _Up:
             write_ready_file(self._options.ready_file, self._urls(settings), kafka.bootstrap_servers or "")
 
     def _urls(self, settings: Settings) -> dict[str, str]:
-        database = {"postgres": PostgresStorage(self._data_dir).dsn} if self._options.postgres else {}
+        database = {"postgres": self._postgres_dsn()} if self._options.postgres else {}
         url = settings.schema_registry.url
         return {**service_urls(settings), **database, **({} if url is None else {"registry": url})}
+
+    def _postgres_dsn(self, *, make: bool = False) -> str:
+        if self._options.postgres_container:
+            return TestcontainersPostgres(self._data_dir).dsn
+        storage = PostgresStorage(self._data_dir)
+        if make:
+            storage.make()
+        return storage.dsn
 
     def _tell_person(self, settings: Settings, source: str | None) -> None:
         for line in url_lines(self._urls(settings), settings.kafka.bootstrap_servers or "", source or "{source}"):

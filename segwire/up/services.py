@@ -74,13 +74,14 @@ def services(settings: Settings, config: Path | None, environment: Mapping[str, 
     return found
 
 
-def postgres_service(settings: Settings, environment: Mapping[str, str]) -> Service:
-    """Return the embedded PostgreSQL as a child; it drains after all that write to it."""
+def postgres_service(settings: Settings, environment: Mapping[str, str], *, container: bool = False) -> Service:
+    """Return a PostgreSQL of ours as a child; it drains after all that write to it."""
     data_dir = Path(settings.data_dir)
     ready_file = data_dir / RUN_DIR / "postgres.ready.json"
+    options = ("--testcontainers",) if container else ()
     return Service(
         name="postgres",
-        command=(*_SEGWIRE, "postgres", "--data-dir", str(data_dir), "--ready-file", str(ready_file)),
+        command=(*_SEGWIRE, "postgres", "--data-dir", str(data_dir), "--ready-file", str(ready_file), *options),
         environment=environment,
         management_url=None,
         ready_file=ready_file,

@@ -5,12 +5,14 @@ from pathlib import Path
 from runtime.errors import ConfigurationError
 from runtime.settings import Settings
 from runtime.sink_settings import PostgresSinkSettings
+from segwire.embedded.postgres.container import check_installed
 from segwire.embedded.postgres.programs import programs
 from segwire.embedded.postgres.storage import PostgresStorage
 from segwire.up.with_registry import REGISTRY
 
 POSTGRES = "postgres"
-SERVERS = (POSTGRES, REGISTRY)
+POSTGRES_CONTAINER = "postgres:testcontainers"
+SERVERS = (POSTGRES, POSTGRES_CONTAINER, REGISTRY)
 
 
 def parse_servers(text: str) -> frozenset[str]:
@@ -26,8 +28,8 @@ def parse_servers(text: str) -> frozenset[str]:
     return names
 
 
-def add_postgres(settings: Settings) -> Settings:
-    """Return the configuration with a sink `postgres` to a server of ours in the data directory.
+def add_postgres(settings: Settings, *, container: bool = False) -> Settings:
+    """Return the configuration with a sink `postgres` to a server of ours, embedded or in a container.
 
     Raises:
         ConfigurationError: something else has that name.
@@ -38,7 +40,10 @@ def add_postgres(settings: Settings) -> Settings:
             f"--with {POSTGRES} adds a sink of the name {POSTGRES}, and the configuration has one; rename that, or "
             "leave the option out"
         )
-    programs()
+    if container:
+        check_installed()
+    else:
+        programs()
     storage = PostgresStorage(Path(settings.data_dir))
     sink = PostgresSinkSettings(type="postgres", dsn_file=str(storage.dsn_file))
     return settings.model_copy(update={"sinks": {**settings.sinks, POSTGRES: sink}})

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from segwire.embedded.kafka.interface import KafkaServer
+from segwire.embedded.postgres.interface import PostgresServer
 from tests.support.kafka import choose_kafka, running
+from tests.support.postgres import choose_postgres
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +18,17 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     server = choose_kafka(request.config.getoption("--kafka"), tmp_path_factory.mktemp("kafka"))
     with running(server):
         yield server
+
+
+@pytest.fixture(scope="module")
+def postgres(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """The PostgreSQL that `--postgres` names; started once in each file."""
+    server = choose_postgres(request.config.getoption("--postgres"), tmp_path_factory.mktemp("postgres"))
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from schemas.membership import SegmentMembership
 from schemas.partitioning import partition_of
 from segwire.backfill.rows import RowsBackfill
 from segwire.embedded.kafka.interface import KafkaServer
-from segwire.embedded.postgres.server import EmbeddedPostgres
+from segwire.embedded.postgres.interface import PostgresServer
 from segwire.inspect.dead_letters import Wanted
 from segwire.inspect.dead_letters_reader import list_dead_letters
 from segwire.inspect.history import key_of
@@ -106,14 +106,8 @@ class Stops:
         self._processor.aborted()
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
-        yield server
-
-
 @pytest.fixture
-def warehouse(kafka: KafkaServer, postgres: EmbeddedPostgres, topic_prefix: str, tmp_path: Path) -> Iterator[Warehouse]:
+def warehouse(kafka: KafkaServer, postgres: PostgresServer, topic_prefix: str, tmp_path: Path) -> Iterator[Warehouse]:
     pipeline = Pipeline(kafka.bootstrap_servers, topic_prefix, tmp_path)
     with ExitStack() as cleanup:
         yield Warehouse(pipeline, fresh_database(postgres), cleanup)

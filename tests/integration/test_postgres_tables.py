@@ -13,12 +13,14 @@ from typing import Any
 import psutil
 import pytest
 from prometheus_client import REGISTRY
+from psycopg.conninfo import make_conninfo
 
 from runtime.errors import SegwireError
 from runtime.processor import Backpressure
 from schemas.avro_codec import encode_change, encode_key, encode_membership
 from schemas.event import Partner
 from schemas.membership import Previous
+from segwire.embedded.postgres.interface import PostgresServer
 from segwire.embedded.postgres.server import EmbeddedPostgres
 from sinks.breaker import BreakerLimits
 from sinks.frame import SinkProcessor
@@ -34,14 +36,8 @@ DAY_MS = 86_400_000
 HELD = ("version", "status", "since", "expires_at", "source_offset")
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
-        yield server
-
-
 @pytest.fixture
-def tables(postgres: EmbeddedPostgres) -> Iterator[Tables]:
+def tables(postgres: PostgresServer) -> Iterator[Tables]:
     made = Tables(fresh_database(postgres))
     yield made
     made.close()
@@ -147,13 +143,13 @@ def test_a_cut_connection_is_a_failure_to_be_retried_and_the_next_try_succeeds(t
 
 
 def test_a_frozen_server_holds_a_batch_no_longer_than_the_limit_and_the_breaker_tells(
-    postgres: EmbeddedPostgres, tables: Tables
+    postgres: PostgresServer, tables: Tables
 ) -> None:  # fmt: skip
     name = f"frozen-{uuid.uuid4().hex[:8]}"
     clock = ManualClock()
     limits = BreakerLimits(failures_max=2)
     processor = SinkProcessor(name, "rows", "dead-letters", tables.sink(limit_s=1), clock, limits)
-    tables.dsn += "&connect_timeout=2"
+    tables.dsn = make_conninfo(tables.dsn, connect_timeout=2)
     processor.process(records_of([put(1)]))
     batch = records_of([put(2)], first=1)
     with frozen(postgres):
@@ -200,9 +196,9 @@ def test_tables_of_a_newer_version_are_left_alone(tables: Tables) -> None:
 def test_once_the_tables_are_there_a_role_that_can_only_write_is_enough(tables: Tables) -> None:
     tables.sink().write(records_of([put(1)]))
     role = f"writer_{uuid.uuid4().hex[:8]}"
-    tables.execute(f"CREATE ROLE {role} LOGIN")
+    tables.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'writer'")
     tables.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
-    as_writer = Tables(tables.dsn.replace("user=postgres", f"user={role}"))
+    as_writer = Tables(make_conninfo(tables.dsn, user=role, password="writer"))
     try:
         assert refused(as_writer.sink().write(records_of([put(2), (KEY, b"{}"), put(3)], first=1))) == [
             (2, "not-a-membership")
@@ -214,7 +210,7 @@ def test_once_the_tables_are_there_a_role_that_can_only_write_is_enough(tables: 
 
 def test_tables_may_be_in_another_schema(tables: Tables) -> None:
     tables.execute("CREATE SCHEMA audience")
-    elsewhere = Tables(tables.dsn + "&options=-csearch_path%3Daudience")
+    elsewhere = Tables(make_conninfo(tables.dsn, options="-csearch_path=audience"))
     try:
         elsewhere.sink().write(records_of([put(4)]))
     finally:

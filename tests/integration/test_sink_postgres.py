@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from segwire.embedded.kafka.interface import KafkaServer
-from segwire.embedded.postgres.server import EmbeddedPostgres
+from segwire.embedded.postgres.interface import PostgresServer
 from tests.support.kafka import wait_until
 from tests.support.membership_log import (
     CHANGE_COLUMNS,
@@ -32,7 +32,7 @@ _POINTS = ("processed", "offsets-sent", "committed", "fetched", "changelog-writt
 class Warehouse:
     """A sink, its database and what is written to its topics."""
 
-    def __init__(self, pipeline: Pipeline, server: EmbeddedPostgres, seed: int) -> None:
+    def __init__(self, pipeline: Pipeline, server: PostgresServer, seed: int) -> None:
         self.pipeline = pipeline
         self.server = server
         self.dsn = fresh_database(server)
@@ -79,14 +79,8 @@ class Warehouse:
         }
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
-        yield server
-
-
 @pytest.fixture
-def warehouse(kafka: KafkaServer, postgres: EmbeddedPostgres, topic_prefix: str, tmp_path: Path) -> Iterator[Warehouse]:
+def warehouse(kafka: KafkaServer, postgres: PostgresServer, topic_prefix: str, tmp_path: Path) -> Iterator[Warehouse]:
     made = Warehouse(Pipeline(kafka.bootstrap_servers, topic_prefix, tmp_path), postgres, seed=5)
     yield made
     for service in made.pipeline.services:

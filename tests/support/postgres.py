@@ -3,12 +3,17 @@
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
 import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
 
 from runtime.processor import InputRecord
+from segwire.embedded.postgres.container import TestcontainersPostgres
+from segwire.embedded.postgres.interface import PostgresServer
 from segwire.embedded.postgres.server import EmbeddedPostgres
 from sinks.postgres.catching_up import CatchingUpSink
 from sinks.postgres.changes import ChangeTable
@@ -22,17 +27,24 @@ _MS = "(extract(epoch FROM {0}) * 1000)::bigint"
 _TIMES = {"since", "verified_at", "expires_at", "changed_at", "previous_since"}
 
 
-def fresh_database(server: EmbeddedPostgres) -> str:
+def choose_postgres(option: str, data_dir: Path) -> PostgresServer:
+    """Turn the value of `--postgres` into a server that is not yet started."""
+    return TestcontainersPostgres(data_dir) if option == "testcontainers" else EmbeddedPostgres(data_dir)
+
+
+def fresh_database(server: PostgresServer) -> str:
     """Make a database; return its connection string."""
     name = f"test_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(server.dsn, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
-    return server.dsn.replace("/segwire?", f"/{name}?")
+    return make_conninfo(server.dsn, dbname=name)
 
 
 @contextmanager
-def frozen(server: EmbeddedPostgres) -> Iterator[None]:
+def frozen(server: PostgresServer) -> Iterator[None]:
     """Let no process of a server do anything, as on a machine that stands still."""
+    if not isinstance(server, EmbeddedPostgres):
+        pytest.skip("the processes of a container are not ours to stop")
     postmaster = psutil.Process(server.pid)
     processes = [postmaster, *postmaster.children()]
     for process in processes:

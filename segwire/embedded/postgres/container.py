@@ -1,0 +1,148 @@
+"""PostgreSQL in a container, by testcontainers, where Docker is."""
+
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import psycopg
+
+from segwire.embedded.kafka.ports import HOST, choose_port
+from segwire.embedded.postgres.errors import EmbeddedPostgresError
+from segwire.embedded.postgres.storage import DATABASE, USER, PostgresStorage
+
+IMAGE = "postgres:18"
+INNER_PORT = 5432
+FIRST_PORT = 15432
+READY_LIMIT_S = 180.0
+_POLL_S = 0.1
+
+
+class Container(Protocol):
+    """What we need of a container: it is described already."""
+
+    def start(self) -> None:
+        """Fetch its image where that is not there, and start it."""
+
+    def exit_code(self) -> int | None:
+        """Return None while it runs."""
+
+    def stop(self) -> None:
+        """Stop and remove it; harmless when not started."""
+
+
+Describe = Callable[[int, dict[str, str]], Container]
+
+
+class TestcontainersPostgres:
+    """A PostgreSQL in a container, on a port of the loopback interface; its data go with it.
+
+    Its address is kept in the data directory's file of the connection string, so a restart is at the same one.
+    """
+
+    __test__ = False  # for pytest, which takes every class of this name for tests
+
+    def __init__(self, data_dir: Path, describe: Describe | None = None) -> None:
+        """Describe it; nothing happens before `start`."""
+        self._storage = PostgresStorage(data_dir)
+        self._describe = describe or docker_container
+        self._container: Container | None = None
+
+    @property
+    def dsn(self) -> str:
+        """The connection string, chosen when it is first asked for."""
+        file = self._storage.dsn_file
+        if file.exists() and f"@{HOST}:" in (kept := file.read_text(encoding="utf-8").strip()):
+            return kept
+        port = choose_port(None, None, first=FIRST_PORT, what="PostgreSQL")
+        dsn = f"postgresql://{USER}:{secrets.token_hex(16)}@{HOST}:{port}/{DATABASE}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(dsn + "\n", encoding="utf-8")
+        return dsn
+
+    def start(self) -> None:
+        """Start, and return when it answers. Blocks; the first time it fetches the image.
+
+        Raises:
+            EmbeddedPostgresError: testcontainers or Docker is missing, or it does not start.
+        """
+        found = psycopg.conninfo.conninfo_to_dict(self.dsn)
+        environment = {"POSTGRES_PASSWORD": str(found["password"]), "POSTGRES_DB": DATABASE, "POSTGRES_USER": USER}
+        self._container = self._describe(int(str(found["port"])), environment)
+        try:
+            self._container.start()
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    def poll(self) -> int | None:
+        """Return None while the container runs, else its exit code."""
+        return None if self._container is None else self._container.exit_code()
+
+    def died(self) -> EmbeddedPostgresError:
+        """Explain why `poll` returned an exit code."""
+        return EmbeddedPostgresError(f"The container {IMAGE} ended (exit code {self.poll()}). See: docker logs")
+
+    def stop(self) -> None:
+        """Stop and remove the container. Blocks; harmless when not started."""
+        if self._container is not None:
+            self._container.stop()
+        self._container = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _wait(self) -> None:
+        limit_s = time.monotonic() + READY_LIMIT_S
+        while True:
+            try:
+                # The image starts a server on a socket alone to make the database; that one we do not see.
+                psycopg.connect(self.dsn, connect_timeout=2).close()
+            except psycopg.OperationalError:
+                if self.poll() is not None:
+                    raise self.died() from None
+                if time.monotonic() > limit_s:
+                    raise EmbeddedPostgresError(
+                        f"The container {IMAGE} does not answer after {READY_LIMIT_S:.0f} s. See: docker logs"
+                    ) from None
+                time.sleep(_POLL_S)
+            else:
+                return
+
+
+def check_installed() -> None:
+    """See that containers can be described.
+
+    Raises:
+        EmbeddedPostgresError: testcontainers is not installed.
+    """
+    try:
+        import testcontainers.core.container  # noqa: F401 - whether it is there
+    except ImportError:
+        raise EmbeddedPostgresError(
+            "PostgreSQL in a container needs the package testcontainers, which is not installed. "
+            "Run: pip install 'segwire[containers]', or say --with postgres for the embedded one"
+        ) from None
+
+
+def docker_container(port: int, environment: dict[str, str]) -> Container:
+    """Describe the container of `IMAGE` that listens on `port`.
+
+    Raises:
+        EmbeddedPostgresError: testcontainers is not installed.
+    """
+    check_installed()
+    from segwire.embedded.postgres.docker_container import DockerPostgres
+
+    return DockerPostgres(IMAGE, INNER_PORT, port, environment)
