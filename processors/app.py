@@ -37,7 +37,8 @@ def run_fan_out(settings: Settings, ready_file: Path | None) -> None:
     names = begin(settings, "fan-out")
     step = Step("process", names.aam_posts, group_id(settings.kafka, "fan-out"))
     with tracing(settings.traces, "fan-out") as tracer:
-        processor = continued(tracer, FanOut(names), step, [names.segment_events, names.dead_letters])
+        carrying = [names.segment_events, names.dead_letters]
+        processor = continued(tracer, FanOut(names), step, SystemClock(), carrying)
         loop = transaction_loop(settings, "fan-out", names.aam_posts, settings.fan_out, processor, None)
         serve(settings, "fan-out", settings.fan_out, [loop], ready_file)
 
@@ -76,7 +77,8 @@ def run_membership(settings: Settings, ready_file: Path | None) -> None:
         horizon = Horizon(admin, feeding, names.segment_events, names.aam_posts, clock)
         step = Step("process", names.segment_events, group_id(settings.kafka, "membership"))
         carrying = [names.segment_membership, names.segment_membership_changes, names.dead_letters]
-        traced = continued(open_states.enter_context(tracing(settings.traces, "membership")), processor, step, carrying)
+        tracer = open_states.enter_context(tracing(settings.traces, "membership"))
+        traced = continued(tracer, processor, step, clock, carrying)
         loops = [
             transaction_loop(settings, "membership", names.segment_events, section, traced, user_state, horizon),
             transaction_loop(settings, "identity", names.identity, section, Identity(names, partners), partner_state),

@@ -1,8 +1,10 @@
 """Traces around a processor, which knows nothing of them: where none are on, there is nothing around it.
 
-A record is traced where its header `traceparent` says so. Its span lasts from its processing until the transaction
-is committed, which is when others see what followed from it. Where that is aborted the span has failed, and the
-record, which comes again, gets another.
+A record is traced where its header `traceparent` says so, and it is not older than a day: compacted topics keep headers
+for ever, and a sink that reads one from its start has nothing to add to traces of long ago.
+
+Its span lasts from its processing until the transaction is committed, which is when others see what followed from it.
+Where that is aborted the span has failed, and the record, which comes again, gets another.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -10,6 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
+from runtime.clock import Clock
 from runtime.processor import Backpressure, InputRecord, OutputRecord, Processor
 from runtime.tracing.attributes import processing
 from runtime.tracing.tracer import Span, Tracer
@@ -17,6 +20,7 @@ from schemas.trace_context import TraceContext, carrying, context_of
 
 ABORTED: Final = "transaction-aborted"
 BACKPRESSURE: Final = "backpressure"
+AGE_MAX_MS: Final = 86_400_000
 
 
 class Step(NamedTuple):
@@ -30,10 +34,20 @@ class Step(NamedTuple):
 class _Spans:
     """The spans of the open transaction."""
 
-    def __init__(self, tracer: Tracer, step: Step) -> None:
+    def __init__(self, tracer: Tracer, step: Step, clock: Clock) -> None:
         self._tracer = tracer
         self._step = step
+        self._clock = clock
         self._open: list[Span] = []
+
+    def traced(self, records: Sequence[InputRecord]) -> dict[int, TraceContext]:
+        """Return the contexts of the records that are traced, by their place."""
+        found = ((place, context_of(record.headers)) for place, record in enumerate(records))
+        sampled = {place: context for place, context in found if context is not None and context.sampled}
+        if not sampled:
+            return sampled
+        since_ms = self._clock.now_ms() - AGE_MAX_MS
+        return {place: context for place, context in sampled.items() if records[place].timestamp_ms >= since_ms}
 
     def begin(self, record: InputRecord, parent: TraceContext) -> Span:
         step = self._step
@@ -54,27 +68,23 @@ class _Spans:
         self._open.clear()
 
 
-def _sampled(records: Sequence[InputRecord]) -> dict[int, TraceContext]:
-    """Return the contexts of the records that are traced, by their place."""
-    found = ((place, context_of(record.headers)) for place, record in enumerate(records))
-    return {place: context for place, context in found if context is not None and context.sampled}
-
-
 class Continued:
     """A processor whose outputs go on with the trace of the record that they follow from.
 
     A traced record is processed apart from those before and after it: so whatever is published is known to be its own.
     """
 
-    def __init__(self, processor: Processor, tracer: Tracer, step: Step, topics: Collection[str]) -> None:
+    def __init__(
+        self, processor: Processor, tracer: Tracer, step: Step, clock: Clock, topics: Collection[str]
+    ) -> None:  # fmt: skip
         """Trace `processor`; outputs to `topics` carry the header."""
         self._processor = processor
-        self._spans = _Spans(tracer, step)
+        self._spans = _Spans(tracer, step, clock)
         self._topics = frozenset(topics)
 
     def process(self, records: Sequence[InputRecord]) -> Iterable[OutputRecord]:
         """Process records, as `Processor` says."""
-        traced = _sampled(records)
+        traced = self._spans.traced(records)
         return self._in_portions(records, traced) if traced else self._processor.process(records)
 
     def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
@@ -132,15 +142,17 @@ class Follower(Protocol):
 class Delivered:
     """A processor at which traces end: a sink. Its batches stay whole, and each traced record of one has its span."""
 
-    def __init__(self, processor: Processor, tracer: Tracer, step: Step, follower: Follower | None = None) -> None:
+    def __init__(
+        self, processor: Processor, tracer: Tracer, step: Step, clock: Clock, follower: Follower | None = None
+    ) -> None:  # fmt: skip
         """Trace `processor`, and tell `follower`."""
         self._processor = processor
-        self._spans = _Spans(tracer, step)
+        self._spans = _Spans(tracer, step, clock)
         self._follower = follower
 
     def process(self, records: Sequence[InputRecord]) -> Iterable[OutputRecord]:
         """Process records, as `Processor` says."""
-        traced = _sampled(records)
+        traced = self._spans.traced(records)
         return self._observed(records, traced) if traced else self._processor.process(records)
 
     def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
@@ -171,11 +183,15 @@ class Delivered:
                 self._follower.forget()
 
 
-def continued(tracer: Tracer | None, processor: Processor, step: Step, topics: Collection[str]) -> Processor:
+def continued(
+    tracer: Tracer | None, processor: Processor, step: Step, clock: Clock, topics: Collection[str]
+) -> Processor:  # fmt: skip
     """Return `processor` as `Continued`, or as it is where traces are off."""
-    return processor if tracer is None else Continued(processor, tracer, step, topics)
+    return processor if tracer is None else Continued(processor, tracer, step, clock, topics)
 
 
-def delivered(tracer: Tracer | None, processor: Processor, step: Step, follower: Follower | None = None) -> Processor:
+def delivered(
+    tracer: Tracer | None, processor: Processor, step: Step, clock: Clock, follower: Follower | None = None
+) -> Processor:  # fmt: skip
     """Return `processor` as `Delivered`, or as it is where traces are off."""
-    return processor if tracer is None else Delivered(processor, tracer, step, follower)
+    return processor if tracer is None else Delivered(processor, tracer, step, clock, follower)

@@ -89,7 +89,7 @@ def destination_loop(
     plan = Plan(schedule_of(section), section.dpid, section.mode)
     processor = Outbound(plan, table, dispatcher, records, inbox, _CLOCK)
     topic = names.segment_membership
-    traced = delivered(tracer, processor, Step("deliver", topic, group_id(settings.kafka, service)), traces)
+    traced = delivered(tracer, processor, Step("deliver", topic, group_id(settings.kafka, service)), _CLOCK, traces)
     return transaction_loop(settings, service, topic, section, traced, state), processor
 
 

@@ -53,7 +53,7 @@ def _loop(
     clock = SystemClock()
     sink = CatchingUpSink(PostgresSink(database, offsets, table), offsets, reader(kafka, topic), clock)
     processor = SinkProcessor(context.name, topic, context.names.dead_letters, sink, clock)
-    traced = delivered(context.tracer, processor, Step("deliver", topic, group_id(kafka, name)))
+    traced = delivered(context.tracer, processor, Step("deliver", topic, group_id(kafka, name)), clock)
     return transaction_loop(context.settings, name, topic, section, traced, None)
 
 

@@ -57,7 +57,7 @@ def records_of(said: Sequence[Said]) -> list[InputRecord]:
 def processed(said: Sequence[Said], tracer: Tracer | None) -> tuple[list[OutputRecord], list[ChangelogRecord]]:
     table: StateTable[UserState] = StateTable(cast("Any", Empty()), user_codec(LIMITS, ()))
     membership = Membership(NAMES, LIMITS, table, Clock())
-    processor = continued(tracer, membership, Step("process", NAMES.segment_events, "g"), CARRYING)
+    processor = continued(tracer, membership, Step("process", NAMES.segment_events, "g"), Clock(), CARRYING)
     outputs = list(processor.process(records_of(said)))
     return outputs, sorted(table.changelog(), key=str)
 

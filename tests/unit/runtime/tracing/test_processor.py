@@ -5,8 +5,18 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import pytest
 
 from runtime.processor import Backpressure, InputRecord, OutputRecord
-from runtime.tracing.processor import ABORTED, BACKPRESSURE, Continued, Delivered, Step, continued, delivered
+from runtime.tracing.processor import (
+    ABORTED,
+    AGE_MAX_MS,
+    BACKPRESSURE,
+    Continued,
+    Delivered,
+    Step,
+    continued,
+    delivered,
+)
 from schemas.trace_context import TraceContext
+from tests.support.loop import Clock
 from tests.support.traces import SENDER, UNSAMPLED, KeepingTracer
 
 STEP = Step("process", "events", "group")
@@ -17,7 +27,7 @@ def record(offset: int, context: TraceContext | None = None) -> InputRecord:
     headers: list[tuple[str, bytes | str | None]] = [("segwire-source", b"dev")]
     if context is not None:
         headers.append(("traceparent", context.header()))
-    return InputRecord(2, offset, b"person", b"%d" % offset, headers, 1)
+    return InputRecord(2, offset, b"person", b"%d" % offset, headers, Clock().now_ms())
 
 
 class Doubling:
@@ -46,13 +56,13 @@ class Doubling:
 
 
 def through(inner: Doubling, tracer: KeepingTracer) -> Continued:
-    return Continued(inner, tracer, STEP, ["rows"])
+    return Continued(inner, tracer, STEP, Clock(), ["rows"])
 
 
 def test_nothing_is_around_a_processor_where_traces_are_off() -> None:
     inner = Doubling()
-    assert continued(None, inner, STEP, ["rows"]) is inner
-    assert delivered(None, inner, STEP) is inner
+    assert continued(None, inner, STEP, Clock(), ["rows"]) is inner
+    assert delivered(None, inner, STEP, Clock()) is inner
 
 
 def test_records_that_are_not_traced_stay_one_batch_and_carry_nothing() -> None:
@@ -61,6 +71,14 @@ def test_records_that_are_not_traced_stay_one_batch_and_carry_nothing() -> None:
     assert inner.batches == [[1, 2, 3]]
     assert {tuple(output.headers or ()) for output in outputs} == {(("kept", b"1"),), ()}
     assert tracer.spans == []
+
+
+@pytest.mark.parametrize(("later_ms", "spans"), [(AGE_MAX_MS, 1), (AGE_MAX_MS + 1, 0)])
+def test_records_of_long_ago_add_nothing_to_their_traces(later_ms: int, spans: int) -> None:
+    tracer, clock = KeepingTracer(), Clock()
+    clock.at_s += later_ms / 1000
+    list(Delivered(Doubling(), tracer, STEP, clock).process([record(1, SENDER)]))
+    assert len(tracer.spans) == spans
 
 
 def test_what_follows_from_a_traced_record_carries_its_span_and_nothing_else_does() -> None:
@@ -160,7 +178,9 @@ def test_backpressure_counts_what_is_done_over_all_portions(offset: int, error: 
 
 def test_batches_of_a_sink_stay_whole() -> None:
     inner, tracer = Doubling(), KeepingTracer()
-    outputs = list(Delivered(inner, tracer, STEP).process([record(1), record(2, SENDER), record(3, UNSAMPLED)]))
+    outputs = list(
+        Delivered(inner, tracer, STEP, Clock()).process([record(1), record(2, SENDER), record(3, UNSAMPLED)])
+    )
     assert inner.batches == [[1, 2, 3]]
     assert not any("traceparent" in dict(output.headers or []) for output in outputs)
     assert [(span.parent, span.attributes["messaging.kafka.offset"]) for span in tracer.spans] == [(SENDER, 2)]
@@ -168,7 +188,7 @@ def test_batches_of_a_sink_stay_whole() -> None:
 
 def test_sink_that_waits_fails_the_spans_of_what_comes_again() -> None:
     tracer = KeepingTracer()
-    traced = Delivered(Doubling(waits_at(2)), tracer, STEP)
+    traced = Delivered(Doubling(waits_at(2)), tracer, STEP, Clock())
     with pytest.raises(Backpressure):
         list(traced.process([record(1, SENDER), record(2, SENDER), record(3, SENDER)]))
     assert tracer.ended() == [(NAME, BACKPRESSURE), (NAME, BACKPRESSURE)]
@@ -198,7 +218,7 @@ def test_follower_hears_of_traced_records_while_they_are_processed(waits: bool) 
         if waits:
             raise Backpressure(1)
 
-    traced = Delivered(Doubling(act), tracer, STEP, following)
+    traced = Delivered(Doubling(act), tracer, STEP, Clock(), following)
     try:
         list(traced.process([record(1), record(2, SENDER)]))
     except Backpressure:
@@ -209,5 +229,5 @@ def test_follower_hears_of_traced_records_while_they_are_processed(waits: bool) 
 
 def test_follower_is_left_alone_by_batches_that_are_not_traced() -> None:
     following = Following()
-    list(Delivered(Doubling(), KeepingTracer(), STEP, following).process([record(1)]))
+    list(Delivered(Doubling(), KeepingTracer(), STEP, Clock(), following).process([record(1)]))
     assert (following.heard, following.forgotten) == ([], 0)
