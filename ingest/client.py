@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from functools import partial
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from ingest.admission import AckState
+from ingest.partitions import ANY, Partitions
 from runtime.kafka.clients import OnError, log_error
 from runtime.metrics import INGEST_PRODUCERS_REPLACED
 from schemas.headers import Headers
@@ -24,6 +25,9 @@ _REPLACE_S = 1.0
 # The size of a whole batch, or of one record, is above what the topic or the client takes.
 _SIZE_CODES = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE, KafkaError.RECORD_LIST_TOO_LARGE})
 _UNREACHABLE_CODES = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - no other name
+
+# Members of an enumeration are slow to look up.
+_PENDING = AckState.PENDING
 
 _log = structlog.get_logger()
 
@@ -53,11 +57,17 @@ class Listener(Protocol):
 class KafkaClient:
     """An idempotent producer. A thread of its own serves librdkafka's callbacks; all else is for the event loop."""
 
-    def __init__(self, make_producer: MakeProducer, listener: Listener) -> None:
-        """Make the producer; it connects by itself. Call it on the running event loop."""
+    def __init__(
+        self, make_producer: MakeProducer, listener: Listener, partitions: Mapping[str, Partitions] | None = None
+    ) -> None:
+        """Make the producer; it connects by itself. Call it on the running event loop.
+
+        Of the topics in `partitions` these say where a record goes, of others the producer does.
+        """
         self._loop = asyncio.get_running_loop()
         self._make_producer = make_producer
         self._listener = listener
+        self._partitions = partitions or {}
         self._outcomes: list[Outcome] = []
         self._reasons: list[str] = []
         self._is_fatal = False
@@ -72,29 +82,36 @@ class KafkaClient:
         )
         self._thread.start()
 
-    def send(self, record: Record, token: object) -> AckState:
+    def send(self, record: Record, token: object, now_s: float) -> AckState:
         """Hand a record over; unless it is PENDING then, there comes no outcome."""
+        partitions = self._partitions.get(record.topic)
+        partition = ANY if partitions is None else partitions.choose(now_s)
         try:
             self._produce(
                 record.topic,
                 record.value,
+                partition=partition,
                 headers=record.headers,  # type: ignore[arg-type] # a list is what it wants
-                on_delivery=partial(self._on_delivery, token),
+                on_delivery=partial(self._on_delivery, token, partitions, partition),
             )
         except BufferError:
             return AckState.QUEUE_FULL
         except KafkaException as error:
             return state_of(error.args[0])
-        return AckState.PENDING
+        if partitions is not None:
+            partitions.sent(partition)
+        return _PENDING
 
     def topics(self, timeout_s: float) -> set[str] | None:
         """Return the names of the cluster's topics, None where no broker answers. Blocks; for any thread."""
         try:
-            names = set(self._producer.list_topics(timeout=timeout_s).topics)
+            topics = self._producer.list_topics(timeout=timeout_s).topics
         except KafkaException:
             return None
         self._was_reached = True
-        return names
+        counts = {name: len(topics[name].partitions) for name in self._partitions if name in topics}
+        self._loop.call_soon_threadsafe(self._learn, counts)
+        return set(topics)
 
     def all_is_well(self) -> None:
         """Have troubles that were logged logged again when they come again."""
@@ -152,7 +169,15 @@ class KafkaClient:
         for reason in reasons:
             self._listener.on_client_error(reason)
 
-    def _on_delivery(self, token: object, error: KafkaError | None, _message: Any) -> None:
+    def _learn(self, counts: dict[str, int]) -> None:
+        for name, count in counts.items():
+            self._partitions[name].become(count)
+
+    def _on_delivery(
+        self, token: object, partitions: Partitions | None, partition: int, error: KafkaError | None, _message: Any
+    ) -> None:
+        if partitions is not None:
+            partitions.ended(partition)
         self._outcomes.append((token, error))
 
     def _on_error(self, error: KafkaError) -> None:

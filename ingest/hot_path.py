@@ -4,7 +4,7 @@ Source: interfaces, *HTTP, ingest*; the design, *Ingest: when is 200 said*.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -116,7 +116,7 @@ class HotPath:
             try:
                 await self._store(source, headers, body, request_id)
             finally:
-                self.took(source, started_s)
+                self.took(source, (self._clock.monotonic_s() - started_s,))
         except Refusal as refusal:
             INGEST_ANSWERS.labels(
                 "unknown" if source is None else source.name, str(refusal.problem.status), refusal.problem.name
@@ -151,9 +151,11 @@ class HotPath:
         self._accepted[source.name].inc(messages)
         self._accepted_bytes[source.name].inc(size_bytes)
 
-    def took(self, source: Source, started_s: float) -> None:
-        """Count the time from a whole body to its answer."""
-        self._seconds[source.name].observe(self._clock.monotonic_s() - started_s)
+    def took(self, source: Source, seconds: Iterable[float]) -> None:
+        """Count the times from whole bodies to their answers."""
+        observe = self._seconds[source.name].observe
+        for waited_s in seconds:
+            observe(waited_s)
 
     async def _store(self, source: Source, headers: Head, body: bytes, request_id: str) -> None:
         """Return when the message is durable.

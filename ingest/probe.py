@@ -12,6 +12,8 @@ from runtime.clock import Clock
 _TICK_S = 0.1
 _ASK_S = 1.0
 _EVERY_S = 0.5
+# Topics may get more partitions.
+_AGAIN_S = 300.0
 
 _log = structlog.get_logger()
 
@@ -49,12 +51,16 @@ class Probe:
 
     async def run(self) -> None:
         """Watch without end."""
+        asked_s = self._clock.monotonic_s()
         while True:
             self._observer.tick()
             if self._observer.circuit.state is KafkaState.DOWN:
                 await self.ask()
                 if self._observer.circuit.state is KafkaState.DOWN:
                     await asyncio.sleep(_EVERY_S)
+            elif self._clock.monotonic_s() >= asked_s + _AGAIN_S:
+                asked_s = self._clock.monotonic_s()
+                await self.ask()
             await asyncio.sleep(_TICK_S)
 
     async def first_contact(self, limit_s: float) -> None:

@@ -5,7 +5,7 @@ Source: the design, *Ingest: when is 200 said*. Everything here runs on one even
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from ingest.admission import AckState, Limits, SpoolStep, Step, Verdict, decide
 from ingest.circuit import Circuit, CircuitLimits, Event, KafkaState, after
 from ingest.client import KafkaClient, MakeProducer, Outcome, Record, state_of
 from ingest.local_store import LocalStore
+from ingest.partitions import Partitions
 from ingest.spool.record import Position, Spooled
 from ingest.spool.spool import Spool
 from runtime.clock import Clock
@@ -29,6 +30,9 @@ _PAUSE_S = 0.2
 _LISTEN_S = 0.3
 # Half of librdkafka's own bound of records; the bound of bytes is given.
 _CROWDED_RECORDS = 50_000
+
+# Members of an enumeration are slow to look up.
+_OK, _PENDING, _ACKNOWLEDGED, _DURABLE = KafkaState.OK, AckState.PENDING, AckState.ACKNOWLEDGED, Verdict.DURABLE
 
 _log = structlog.get_logger()
 
@@ -83,6 +87,7 @@ class DurablePublisher:
         *,
         queue_bytes_max: int,
         circuit_limits: CircuitLimits | None = None,
+        partitions: Mapping[str, Partitions] | None = None,
     ) -> None:
         """Make the producer; it connects by itself. Call it on the running event loop."""
         self.circuit = Circuit()
@@ -106,7 +111,7 @@ class DurablePublisher:
         self._closing = False
         self._rescued: list[asyncio.Future[Position]] = []
         INGEST_IN_FLIGHT.set_function(lambda: self._in_flight)
-        self.client = KafkaClient(make_producer, self)
+        self.client = KafkaClient(make_producer, self, partitions)
 
     @property
     def in_flight(self) -> int:
@@ -125,7 +130,7 @@ class DurablePublisher:
         self.last_live_s = now_s
         message = Message(record, waiter, now_s)
         # What `decide` says of nearly every message, without asking it.
-        if self.circuit.state is KafkaState.OK and self._produce(message) is AckState.PENDING:
+        if self.circuit.state is _OK and self._produce(message, now_s) is _PENDING:
             self._in_time.append(message)
         else:
             self._advance(message, now_s)
@@ -147,9 +152,9 @@ class DurablePublisher:
         kept = spooled.record
         record = Record(kept.topic, kept.body, kept.headers)
         future: Verdicts = self._loop.create_future()
-        message = Message(record, future, self._clock.monotonic_s(), spool=SpoolStep.STORED,
-                          position=spooled.position, home=spool)  # fmt: skip
-        ack = self._produce(message)
+        now_s = self._clock.monotonic_s()
+        message = Message(record, future, now_s, spool=SpoolStep.STORED, position=spooled.position, home=spool)
+        ack = self._produce(message, now_s)
         if ack is not AckState.PENDING:
             self._end_replay(message)
         return future
@@ -216,9 +221,9 @@ class DurablePublisher:
             self._in_flight_bytes -= len(message.record.value)
             if error is None:
                 acknowledged = True
-                message.ack = AckState.ACKNOWLEDGED
+                message.ack = _ACKNOWLEDGED
                 if not message.waiter.done():
-                    message.waiter.set_result(Verdict.DURABLE)
+                    message.waiter.set_result(_DURABLE)
                 if message.position is not None:
                     self._done(message, message.position)
             else:
@@ -228,12 +233,12 @@ class DurablePublisher:
             # Once for each kind, until all is well again: an outage refuses thousands.
             self._told.add(refused.name())
             _log.warning("records_not_delivered", code=refused.name(), detail=refused.str())
-        if acknowledged and (self.circuit.state is not KafkaState.OK or self.circuit.timeouts):
+        if acknowledged and (self.circuit.state is not _OK or self.circuit.timeouts):
             self.observe(Event.ACKNOWLEDGED)
 
-    def _produce(self, message: Message) -> AckState:
-        message.ack = ack = self.client.send(message.record, message)
-        if ack is AckState.PENDING:
+    def _produce(self, message: Message, now_s: float) -> AckState:
+        message.ack = ack = self.client.send(message.record, message, now_s)
+        if ack is _PENDING:
             self._in_flight += 1
             self._in_flight_bytes += len(message.record.value)
             if self._in_flight_bytes > self._crowded_bytes or self._in_flight > _CROWDED_RECORDS:
@@ -249,7 +254,7 @@ class DurablePublisher:
             elapsed_ms = min(elapsed_ms, self._limits.ack_timeout_ms - 1)
         step = decide(self.circuit.state, message.ack, message.spool, elapsed_ms, self._limits)
         if step is Step.PRODUCE:
-            self._produce(message)
+            self._produce(message, now_s)
             step = decide(self.circuit.state, message.ack, message.spool, elapsed_ms, self._limits)
         if step is Step.SPOOL:
             self._spool(message)
@@ -324,7 +329,9 @@ class DurablePublisher:
         in_time = self._in_time
         overdue_s = now_s - self._limits.ack_wait_ms / 1000
         timed_out = 0
-        while in_time and (in_time[0].waiter.done() or in_time[0].since_s <= overdue_s):
+        while in_time and (
+            in_time[0].ack is _ACKNOWLEDGED or in_time[0].since_s <= overdue_s or in_time[0].waiter.done()
+        ):
             message = in_time.popleft()
             if not message.waiter.done():
                 timed_out += 1

@@ -10,6 +10,7 @@ from starlette.types import Receive
 from ingest.problems import METHOD_NOT_ALLOWED, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Refusal
 
 Head = Mapping[bytes, bytes]
+JSON = b"application/json"
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -53,7 +54,7 @@ def check_head(method: str, headers: Head, max_body_bytes: int) -> None:
         )
     content_type = headers.get(b"content-type")
     # What nearly every sender says, compared whole: parsing is for the others.
-    if content_type != b"application/json":
+    if content_type != JSON:
         _check_media_type(content_type)
     length = headers.get(b"content-length")
     if length is not None and int(length) > max_body_bytes:

@@ -8,6 +8,7 @@ import msgspec
 from ingest.admission import Limits
 from ingest.client import MakeProducer
 from ingest.local_store import LocalStore
+from ingest.partitions import Partitions
 from ingest.probe import Probe
 from ingest.publisher import DurablePublisher
 from ingest.readiness import Readiness
@@ -61,6 +62,7 @@ class Stores(msgspec.Struct, frozen=True):
             Limits(ingest.ack_wait_ms, ingest.ack_timeout_ms),
             clock,
             queue_bytes_max=queue_bytes_max,
+            partitions={names.aam_posts: Partitions(ingest.linger_ms / 1000)},
         )
         publish_states(lambda: holding(readiness, publisher.circuit.state, local.level()))
         probe = Probe(publisher.client, publisher, (names.aam_posts, names.dead_letters), clock)

@@ -39,7 +39,8 @@ class SigningKey(msgspec.Struct, frozen=True):
 
 def sign(secret: bytes, algorithm: HmacAlgorithm, body: bytes) -> bytes:
     """Return the signature of a body as it stands in the header."""
-    inner, outer = (state.copy() for state in _keyed(secret, algorithm))
+    keyed_inner, keyed_outer = _keyed(secret, algorithm)
+    inner, outer = keyed_inner.copy(), keyed_outer.copy()
     inner.update(body)
     outer.update(inner.digest())
     return b2a_base64(outer.digest(), newline=False)

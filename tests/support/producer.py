@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -34,16 +35,19 @@ class FakeProducer:
     def __init__(self, on_error: OnError) -> None:
         self.on_error = on_error
         self.produced: list[tuple[str, bytes, object]] = []
+        self.partitions: list[int] = []
+        self.partition_count = 3
         self.waiting: list[OnDelivery] = []
         self.refusals: list[Exception] = []
         self.brokers = True
         self._events: list[Callable[[], None]] = []
         self._something = threading.Event()
 
-    def produce(self, topic: str, value: bytes, *, headers: object, on_delivery: OnDelivery) -> None:
+    def produce(self, topic: str, value: bytes, *, partition: int, headers: object, on_delivery: OnDelivery) -> None:
         if self.refusals:
             raise self.refusals.pop(0)
         self.produced.append((topic, value, headers))
+        self.partitions.append(partition)
         self.waiting.append(on_delivery)
 
     def acknowledge(self, error: KafkaError | None = None) -> None:
@@ -78,7 +82,8 @@ class FakeProducer:
     def list_topics(self, **_: float) -> Any:
         if not self.brokers:
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
-        return type("Metadata", (), {"topics": {"aam-posts": None}})
+        topic = SimpleNamespace(partitions=dict.fromkeys(range(self.partition_count)))
+        return SimpleNamespace(topics={"aam-posts": topic})
 
 
 class Factory:

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from ingest.admission import Verdict
 from ingest.authentication.signatures import SignedRequests, SigningKey, sign
 from ingest.client import Record
-from ingest.direct import DirectRoute
+from ingest.direct import DirectProtocol, DirectRoute
 from ingest.hot_path import PREFIX, HotPath, Source
 from ingest.limits import Limits
 from ingest.publisher import Waiter
@@ -39,13 +39,13 @@ class Stored:
         self.direct = 0
         self.released = asyncio.Event()
         self.released.set()
-        self._verdict = verdict
+        self.verdict = verdict
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def publish(self, record: Record) -> Verdict:
         self.records.append(record)
         await self.released.wait()
-        return self._verdict
+        return self.verdict
 
     def submit(self, record: Record, waiter: Waiter) -> None:
         async def tell() -> None:
@@ -135,12 +135,18 @@ OTHERWISE = {
 }
 
 
-async def seen_of(sent: bytes, verdict: Verdict, *, direct: bool, piece_bytes: int = 1 << 20) -> Seen:
-    clock, ids, stored = HandClock(), RequestIds(), Stored(verdict)
+async def seen_of(
+    sent: bytes, verdict: Verdict, *, direct: bool, piece_bytes: int = 1 << 20, first: bytes | None = None
+) -> Seen:
+    clock, ids, stored = HandClock(), RequestIds(), Stored(Verdict.DURABLE)
     signatures = SignedRequests("X-Signature", "sha1", [SigningKey(Secret("a test", KEY))], clock)
     hot_path = HotPath({"dev": Source("dev", 100_000, signatures)}, stored, TopicNames("t."), clock, ids)
     route = DirectRoute(hot_path, stored, clock, ids) if direct else None
     conversation = Conversation(Dispatcher(PREFIX, hot_path, Application(), ids), Limits(), route=route)
+    if first is not None:
+        assert statuses(await conversation.say(first)) == [200]
+        conversation.transport.written = b""
+    stored.verdict = verdict
     before = metrics()
     with capture_logs() as logs:
         answers = await conversation.say(*(sent[at : at + piece_bytes] for at in range(0, len(sent), piece_bytes)))
@@ -185,12 +191,13 @@ def metrics() -> dict[str, float]:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("first", [None, request()], ids=["first", "second"])
 @pytest.mark.parametrize("verdict", list(Verdict), ids=lambda verdict: str(verdict.name))
 @pytest.mark.parametrize("sent", [*DIRECT.values(), *OTHERWISE.values()], ids=[*DIRECT, *OTHERWISE])
-def test_both_ways_are_the_same_from_outside(sent: bytes, verdict: Verdict) -> None:
+def test_both_ways_are_the_same_from_outside(sent: bytes, verdict: Verdict, first: bytes | None) -> None:
     async def scenario() -> None:
-        asgi = await seen_of(sent, verdict, direct=False)
-        direct = await seen_of(sent, verdict, direct=True)
+        asgi = await seen_of(sent, verdict, direct=False, first=first)
+        direct = await seen_of(sent, verdict, direct=True, first=first)
         assert asgi.direct == 0
         direct.direct = 0
         assert direct == asgi
@@ -206,6 +213,53 @@ def test_plain_messages_go_the_direct_way(sent: bytes, piece_bytes: int) -> None
         assert set(statuses(seen.answers)) == {200}
         assert seen.direct >= 1
         assert len(seen.records) == sent.count(b"POST /v1")
+
+    asyncio.run(scenario())
+
+
+NO_PARSER: dict[str, bytes] = {
+    name: DIRECT[name] for name in ("a message", "a message with a name and a trace", "a packed message", "a bad user")
+}
+
+
+@pytest.mark.parametrize("sent", NO_PARSER.values(), ids=NO_PARSER.keys())
+def test_a_message_that_looks_like_the_last_needs_no_parser(sent: bytes) -> None:
+    async def scenario() -> None:
+        stored = Stored(Verdict.DURABLE)
+        conversation = conversation_with(stored)
+        await conversation.say(sent)
+        conversation.protocol.parser = None  # type: ignore[assignment]
+        await conversation.say(sent)
+        assert statuses(await conversation.say(sent)) == [200] * 3
+        assert [record.value for record in stored.records] == [stored.records[0].value] * 3
+        conversation.protocol.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
+def test_a_message_that_is_not_authentic_makes_no_shape() -> None:
+    async def scenario() -> None:
+        conversation = conversation_with(Stored(Verdict.DURABLE))
+        assert isinstance(conversation.protocol, DirectProtocol)
+        forged = request(signature=sign(KEY, "sha1", b"other"))
+        await conversation.say(forged)
+        await conversation.say(forged)
+        assert conversation.protocol._shape is None
+        conversation.protocol.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
+def test_messages_that_come_in_pieces_after_whole_ones_are_read_by_the_parser() -> None:
+    async def scenario() -> None:
+        stored = Stored(Verdict.DURABLE)
+        conversation = conversation_with(stored)
+        whole = request()
+        for parts in ([whole], [whole], [whole[:90], whole[90:]], [whole], [whole + whole[:50], whole[50:]], [whole]):
+            for part in parts:
+                await conversation.say(part)
+        assert statuses(await conversation.heard()) == [200] * 7
+        conversation.protocol.connection_lost(None)
 
     asyncio.run(scenario())
 
@@ -280,11 +334,14 @@ def test_who_does_not_read_answers_is_served_by_the_application_that_waits() -> 
     async def scenario() -> None:
         stored = Stored(Verdict.DURABLE)
         conversation = conversation_with(stored)
-        conversation.protocol.pause_writing()
-        assert await conversation.say(request()) == b""
-        assert stored.direct == 0
-        conversation.protocol.resume_writing()
-        assert statuses(await conversation.heard()) == [200]
+        for number in range(2):
+            conversation.protocol.pause_writing()
+            answered = await conversation.heard()
+            assert await conversation.say(request()) == answered
+            assert stored.direct == number
+            conversation.protocol.resume_writing()
+            await conversation.heard()
+            assert statuses(await conversation.say(request())) == [200] * 2 * (number + 1)
         conversation.protocol.connection_lost(None)
 
     asyncio.run(scenario())
