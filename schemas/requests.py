@@ -14,6 +14,9 @@ BACKFILL: RequestKind = "backfill"
 PROGRESS: RequestKind = "progress"
 
 _SINK, _KIND = "sink", "kind"
+# Not the names that a dead letter has for where its own record was: a request may become one.
+_TOPIC, _PARTITION, _OFFSET = "record-topic", "record-partition", "record-offset"
+OF_A_REQUEST = frozenset({_SINK, _KIND, _TOPIC, _PARTITION, _OFFSET})
 
 
 class Backfill(msgspec.Struct, frozen=True):
@@ -50,8 +53,16 @@ def request_headers(
     headers = [(_SINK, sink.encode()), (_KIND, kind.encode())]
     if origin is not None:
         topic, partition, offset = origin
-        headers += [("topic", topic.encode()), ("partition", b"%d" % partition), ("offset", b"%d" % offset)]
+        headers += [(_TOPIC, topic.encode()), (_PARTITION, b"%d" % partition), (_OFFSET, b"%d" % offset)]
     return headers
+
+
+def request_origin(headers: RawHeaders | None) -> tuple[str, int, int] | None:
+    """Return topic, partition and offset of the record that is to be delivered again, None where that is not said."""
+    topic, partition, offset = (header_text(headers, name) for name in (_TOPIC, _PARTITION, _OFFSET))
+    if topic is None or partition is None or offset is None or not (partition + offset).isdecimal():
+        return None
+    return topic, int(partition), int(offset)
 
 
 def is_request(headers: RawHeaders | None, sink: str, kind: RequestKind) -> bool:

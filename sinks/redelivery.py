@@ -5,8 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from runtime.processor import InputRecord, OutputRecord, Processor
-from schemas.headers import header_text
-from schemas.requests import REDRIVE, is_request
+from schemas.requests import REDRIVE, is_request, request_origin
 
 
 class Redelivery:
@@ -29,9 +28,9 @@ class Redelivery:
         """
         by_topic: dict[str, list[InputRecord]] = {topic: [] for topic in self._processors}
         for record in records:
-            topic = header_text(record.headers, "topic")
-            if topic in by_topic and is_request(record.headers, self._sink, REDRIVE):
-                by_topic[topic].append(original_record(record))
+            origin = request_origin(record.headers)
+            if origin is not None and origin[0] in by_topic and is_request(record.headers, self._sink, REDRIVE):
+                by_topic[origin[0]].append(original_record(record))
         outputs: list[OutputRecord] = []
         for topic, found in by_topic.items():
             if found:
@@ -55,6 +54,7 @@ class Redelivery:
 
 def original_record(record: InputRecord) -> InputRecord:
     """Return the record that a request holds, at the place that it had."""
-    partition, offset = (header_text(record.headers, name) or "" for name in ("partition", "offset"))
-    where = int(partition) if partition.isdecimal() else record.partition
-    return msgspec.structs.replace(record, partition=where, offset=int(offset) if offset.isdecimal() else 0)
+    origin = request_origin(record.headers)
+    if origin is None:
+        return msgspec.structs.replace(record, offset=0)
+    return msgspec.structs.replace(record, partition=origin[1], offset=origin[2])

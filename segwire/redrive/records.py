@@ -10,7 +10,7 @@ from schemas.partitioning import partition_of
 from schemas.post import MalformedPost
 from schemas.post_reading import parse_post
 from schemas.redriven import RedriveMark, encode_mark, redriven_header
-from schemas.requests import REDRIVE, request_headers
+from schemas.requests import OF_A_REQUEST, REDRIVE, request_headers, request_origin
 from schemas.topics import TopicNames
 from segwire.inspect.dead_letters import header_number
 from segwire.inspect.decoding import RawHeaders, raw_headers
@@ -52,7 +52,7 @@ def _kept(headers: RawHeaders, at_ms: int) -> RecordHeaders:
     kept = [
         (name, value if isinstance(value, bytes) else value.encode())
         for name, value in headers
-        if name not in _OF_THE_LETTER and value is not None
+        if name not in _OF_THE_LETTER and name not in OF_A_REQUEST and value is not None
     ]
     source = header_text(headers, "source")
     if source is not None and header_text(headers, SOURCE) is None:
@@ -83,7 +83,9 @@ def _requests_by_user(
 def _request(names: TopicNames, message: Message, sink: str, kept: RecordHeaders) -> OutputRecord:
     headers = raw_headers(message)
     partition = header_number(headers, "partition")
-    where = (header_text(headers, "topic") or "", partition or 0, header_number(headers, "offset") or 0)
+    asked_of = (header_text(headers, "topic") or "", partition or 0, header_number(headers, "offset") or 0)
+    # A request that could not be processed: what it asked for is asked for again.
+    where = request_origin(headers) or asked_of
     return OutputRecord(
         names.sink_requests, -1 if partition is None else partition, message.key(), message.value(),
         [*request_headers(sink, REDRIVE, where), *kept],

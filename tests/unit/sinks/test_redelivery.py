@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from runtime.processor import Backpressure, InputRecord, OutputRecord
@@ -59,6 +60,13 @@ def test_what_is_asked_of_others_is_passed_over(notes: dict[str, Notes]) -> None
     others = [request(b"a", "rows", sink="q"), request(b"b", "rows", kind=BACKFILL), request(b"c", "posts"), plain]
     assert Redelivery("w", notes).process(others) == []
     assert not notes["rows"].given
+
+
+def test_a_request_that_was_a_dead_letter_itself_is_taken_like_the_first(notes: dict[str, Notes]) -> None:
+    first = request(b"r", "rows", where=(2, 8))
+    stamped = [*(first.headers or []), ("topic", b"sink-requests"), ("partition", b"5"), ("offset", b"100")]
+    Redelivery("w", notes).process([msgspec.structs.replace(first, headers=stamped)])
+    assert notes["rows"].given == [(2, 8, b"r")]
 
 
 def test_sink_that_takes_nothing_has_everything_come_again(notes: dict[str, Notes]) -> None:

@@ -8,7 +8,7 @@ from confluent_kafka import Message
 from runtime.processor import OutputRecord
 from schemas.partitioning import partition_of
 from schemas.redriven import RedriveMark, Redriven, decode_mark, redriven_header, redriven_marks
-from schemas.requests import BACKFILL, REDRIVE, is_request
+from schemas.requests import BACKFILL, REDRIVE, is_request, request_origin
 from schemas.topics import TopicNames
 from segwire.inspect.dead_letters import read_letter
 from segwire.redrive.plan import Send
@@ -75,8 +75,18 @@ def test_what_a_sink_set_aside_is_asked_of_that_sink_in_the_users_partition() ->
     assert not is_request(headers, "q", REDRIVE)
     assert not is_request(headers, "p", BACKFILL)
     assert redriven_marks(headers) == list(MARKS)
-    said = dict(headers)
-    assert (said["topic"], said["partition"], said["offset"]) == (b"eu-t", b"2", b"12")
+    assert request_origin(headers) == ("eu-t", 2, 12)
+
+
+def test_a_request_that_could_not_be_processed_asks_for_the_same_record_again() -> None:
+    (request,) = sent(letter("sink:p"))
+    # What becomes a dead letter keeps the headers that it had.
+    failed = letter("sink:p", *(request.headers or []))
+    (again,) = sent(failed)
+    headers: Any = again.headers
+    assert is_request(headers, "p", REDRIVE)
+    assert request_origin(headers) == ("eu-t", 2, 12)
+    assert len(headers) == len(request.headers or [])
 
 
 def test_every_user_of_a_message_to_a_partner_is_asked_for_in_the_users_partition() -> None:
