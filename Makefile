@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := ingest processors runtime schemas segwire sinks
-PIN := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+PIN_ANY := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --custom-compile-command 'make pins' --no-config -q
+PIN := $(PIN_ANY) pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help setup fmt lint unit test integration e2e chaos soak spike bench-ingest bench-membership ingest-reference run check wheel pins clean
-.PHONY: prometheus alerts dashboards helm-tools helm-check image image-checks k8s render sink-kills foreign
+.PHONY: prometheus alerts dashboards pictures helm-tools helm-check image image-checks k8s render sink-kills foreign
 
 help:  ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -84,6 +85,10 @@ alerts: setup prometheus  ## Each alert in a case where it fires and in one wher
 dashboards: setup prometheus  ## Every query of every dashboard against a real Prometheus and a real pipeline
 	$(BIN)/python -m tests.dashboards.live
 
+pictures: setup prometheus  ## The pictures of the README, from what the dashboards' queries answer about a run of 15 minutes
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/pictures.txt
+	$(BIN)/python -m tests.dashboards.pictures
+
 helm-tools: setup  ## Helm, kubeconform and schemas below the user's cache (needs Go; minutes)
 	$(BIN)/python -m tests.kubernetes.tools
 
@@ -100,6 +105,7 @@ k8s: setup  ## The chart on a real API server, then on real nodes under traffic 
 	$(BIN)/python -m tests.kubernetes.prove
 
 render: setup  ## Dashboards, rules, contracts and the chart's files anew from the code
+	$(BIN)/python -m runtime.settings_reference > docs/CONFIGURATION.md
 	$(BIN)/python -m deploy.grafana.render
 	$(BIN)/python -m deploy.prometheus.render > deploy/prometheus/rules.yaml
 	$(BIN)/python -m deploy.helm.render
@@ -120,6 +126,7 @@ pins:  ## Pin the dependencies again (needs uv)
 	$(PIN) --extra traces -o requirements/service.txt
 	$(PIN) --extra traces --extra local -c requirements/service.txt -o requirements/local.txt
 	$(PIN) --extra traces --extra local --extra containers --group dev -c requirements/local.txt -o requirements/dev.txt
+	$(PIN_ANY) --group pyproject.toml:pictures -c requirements/dev.txt -o requirements/pictures.txt
 
 clean:  ## Forget the environment and the local data
 	rm -rf $(VENV) .segwire dist

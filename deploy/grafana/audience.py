@@ -10,36 +10,42 @@ _SEGMENT_CHANGES = "segwire_membership_segment_changes_total"
 _SEGMENT_ENTERED = f'{_SEGMENT_CHANGES}{{{_CHOSEN},change="ENTERED"}}'
 _SEGMENT_EXITED = f'{_SEGMENT_CHANGES}{{{_CHOSEN},change="EXITED"}}'
 
+_CAUSES = "DISQUALIFIED: by the sender. EXPIRED: time-to-live. INACTIVE_USER: not seen for long. PRIVACY: on request."
+
 _SIZE = Row(
     "How many",
     (
-        stat("Users", "With a state, removed ones whose marker is kept included.", "sum(segwire_membership_users)"),
-        stat("Memberships", "Active: one user in one segment each.", "sum(segwire_membership_active)"),
-        stat("Entered, 24 h", "Memberships that began.", f"ceil({risen(_ENTERED, window='24h', seldom=True).expr})"),
+        stat(
+            "Users",
+            "With a state, removed ones whose marker is kept included.",
+            "sum(segwire_membership_users)",
+            width=6,
+        ),
+        stat("Memberships", "Active: one user in one segment each.", "sum(segwire_membership_active)", width=6),
+        stat(
+            "Entered, 24 h",
+            "Memberships that began.",
+            f"ceil({risen(_ENTERED, window='24h', seldom=True).expr})",
+            width=6,
+        ),
         stat(
             "Left, 24 h",
             "Memberships that ended, for whatever cause.",
             f"ceil({risen(_EXITED, window='24h', seldom=True).expr})",
-        ),
-        graph(
-            "Active memberships",
-            "Over all processes. While a process restores, its partitions are not counted.",
-            level("segwire_membership_active", legend="active"),
+            width=6,
         ),
     ),
 )
 _WHY = Row(
     "Who comes and goes, and why",
     (
-        graph("Entered and left", "Memberships per second.", rate(_CHANGES, "change"), unit="cps", width=12),
         graph(
-            "Why they left",
-            "DISQUALIFIED: the sender said so. EXPIRED: time-to-live. INACTIVE_USER: not seen for long. "
-            "PRIVACY: removed on request.",
-            rate(_EXITED, "cause", seldom=True),
-            unit="cps",
-            width=12,
+            "Active memberships",
+            "Over all processes. While a process restores, its partitions are not counted.",
+            level("segwire_membership_active", legend="active"),
         ),
+        graph("Entered and left", "Memberships per second.", rate(_CHANGES, "change"), unit="cps"),
+        graph("Why they left", _CAUSES, rate(_EXITED, "cause", seldom=True), unit="cps"),
     ),
 )
 _SEGMENTS = Row(
@@ -63,14 +69,9 @@ _SEGMENTS = Row(
             ),
             width=12,
         ),
-        graph("Entered", "Memberships per second.", rate(_SEGMENT_ENTERED, "segment"), unit="cps", width=12),
-        graph(
-            "Left, and why",
-            "Memberships per second, by cause.",
-            rate(_SEGMENT_EXITED, "segment", "cause"),
-            unit="cps",
-            width=12,
-        ),
+        graph("Entered", "Memberships per second.", rate(_SEGMENT_ENTERED, "segment"), unit="cps"),
+        graph("Left", "Memberships per second, for whatever cause.", rate(_SEGMENT_EXITED, "segment"), unit="cps"),
+        graph("Why they left", _CAUSES, rate(_SEGMENT_EXITED, "cause"), unit="cps"),
     ),
 )
 

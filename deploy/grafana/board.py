@@ -6,6 +6,9 @@ from typing import Literal
 
 Kind = Literal["stat", "graph"]
 
+FALLBACK = " or on() vector(0)"
+"""Makes an empty answer a 0; beside lines there are it adds none."""
+
 _SERIES = re.compile(r"\b(segwire[_:][a-z0-9_:]+)(\{)?")
 
 
@@ -21,7 +24,8 @@ class Query:
 class Panel:
     """A number (`stat`) or lines over time (`graph`), and what they mean to whoever looks.
 
-    From `bad_from` on a value is red; below `good_from` it is. `width` of 24.
+    From `bad_from` on a value is red; below `good_from` it is. `width` of 24. `now`: only what is there at the end of
+    the time that is looked at, where a series that ended would still show its last number.
     """
 
     title: str
@@ -32,6 +36,7 @@ class Panel:
     width: int = 8
     bad_from: float | None = None
     good_from: float | None = None
+    now: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ def quantile(q: float, histogram: str, *by: str) -> str:
 def _lines(how: str, expr: str, by: tuple[str, ...], legend: str | None, seldom: bool) -> Query:
     grouping = f" by ({', '.join(by)})" if by else ""
     named = " ".join((*_names(by), *((legend,) if legend else ())))
-    return Query(f"{how}{grouping} ({expr})" + (" or vector(0)" if seldom else ""), named)
+    return Query(f"{how}{grouping} ({expr})" + (FALLBACK if seldom else ""), named)
 
 
 def _names(labels: tuple[str, ...]) -> tuple[str, ...]:

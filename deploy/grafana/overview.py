@@ -13,13 +13,13 @@ _SAFE = Row(
         stat(
             "Alerts firing",
             "Ours alone; needs the rules of deploy/prometheus to be loaded.",
-            'count(ALERTS{alertname=~"Segwire.+",alertstate="firing"}) or vector(0)',
+            'count(ALERTS{alertname=~"Segwire.+",alertstate="firing"}) or on() vector(0)',
             bad_from=1,
         ),
         stat(
             "Perhaps lost, 24 h",
             "Messages answered 503: the sender tries once more, then they are gone. Must be 0.",
-            "ceil(sum(increase(segwire_ingest_loss_risk_total[24h])) or vector(0))",
+            "ceil(sum(increase(segwire_ingest_loss_risk_total[24h])) or on() vector(0))",
             bad_from=1,
         ),
         stat(
@@ -46,6 +46,7 @@ _SAFE = Row(
             queries=(Query("count by (state) (segwire_ingest_state == 1)", "{{state}}"),),
             kind="stat",
             width=4,
+            now=True,
         ),
     ),
 )
@@ -87,9 +88,9 @@ _LATE = Row(
             "sum(segwire_processor_restoring_partitions)",
         ),
         stat(
-            "Searching a bad record",
+            "Looking for a bad record",
             "Processes that try a few records at a time, as one fails or ended the process: they are slow so long.",
-            "sum(segwire_processor_isolating) or vector(0)",
+            "sum(segwire_processor_isolating) or on() vector(0)",
             bad_from=1,
         ),
         replace(UNTIL_VISIBLE, width=12),

@@ -128,6 +128,8 @@ def _filled(builder: _P, panel: Panel) -> _P:
     builder.title(panel.title).description(panel.means).unit(panel.unit).span(panel.width).datasource(_SOURCE)
     for letter, query in zip("ABCDEFGH", panel.queries, strict=False):
         asked = prometheus.Dataquery().ref_id(letter).expr(scoped(query.expr)).legend_format(query.legend or "__auto")
+        if panel.now:
+            asked = asked.instant()
         builder.with_target(asked.datasource(_SOURCE))
     return builder
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import click
 import yaml
 
-from deploy.grafana.board import Board, Query, scoped
+from deploy.grafana.board import FALLBACK, Board, Query, scoped
 from deploy.grafana.render import BOARDS
 from tests.dashboards.partner import answering_partner
 from tests.dashboards.traffic import configuration, send_all, simulate, stop_kafka_for_a_while
@@ -30,7 +30,6 @@ RATE = 40
 LIMIT_S = 120.0
 _LOOKS = 10
 
-_FALLBACK = " or vector(0)"
 _VARIABLES = {"$namespace": ".*", "$segment": ".*", "$__rate_interval": "30s"}
 
 # What has no series until it happens, and what nothing in this run makes happen.
@@ -62,7 +61,7 @@ def substituted(expr: str) -> str:
 def answer(prometheus: Prometheus, query: Query) -> str | None:
     """Return what is wrong with the answer to a query, None where it gives numbers."""
     happens = not any(name in HAPPENS_NOT_HERE for name, _ in selectors(query.expr))
-    asked = query.expr.replace(_FALLBACK, "") if happens else query.expr
+    asked = query.expr.replace(FALLBACK, "") if happens else query.expr
     samples = prometheus.query(substituted(scoped(asked)))
     if not samples:
         return "no data"

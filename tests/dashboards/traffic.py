@@ -54,8 +54,7 @@ def send_all(up: Up) -> None:
     _post(url, OPEN, enter, {})
     _post(url, SIGNED, enter, _signature(enter))
     _post(url, SIGNED, enter, {"X-Signature": "wrong"})
-    _post(url, OPEN, b"no message", {})
-    _post(url, OPEN, body(user("not-a-number", Segments="none")), {})
+    send_bad(up)
     _post(url, OPEN, body(user(DataPartner_UUID="00000000-0000-0000-0000-000000000000"), User_count="7"), {})
     basic = base64.b64encode(f"sender:{CONFIGURATION_KEY}".encode()).decode()
     form = urllib.parse.urlencode({"grant_type": "client_credentials"}).encode()
@@ -65,9 +64,16 @@ def send_all(up: Up) -> None:
     _say_nothing(url)
 
 
-def simulate(up: Up, duration_s: int, rate: int) -> "subprocess.Popen[bytes]":
-    """Start a sender beside that."""
-    options = ["--rate", str(rate), "--duration", str(duration_s), "--users", "300", "--batch-every", "0"]
+def send_bad(up: Up) -> None:
+    """Send a message that is none, and one with a user that is none."""
+    _post(up.urls["ingest"], OPEN, b"no message", {})
+    _post(up.urls["ingest"], OPEN, body(user("not-a-number", Segments="none")), {})
+
+
+def simulate(up: Up, duration_s: int, rate: int, *more: str) -> "subprocess.Popen[bytes]":
+    """Start a sender beside that; `more` options replace."""
+    usual = ["--users", "300", "--batch-every", "0"]
+    options = ["--rate", str(rate), "--duration", str(duration_s), *usual, *more]
     return subprocess.Popen(
         up.segwire.command("simulate", "--url", up.urls["ingest"], "--source", OPEN, *options),
         cwd=up.segwire.home,

@@ -27,6 +27,7 @@ MISSING = (
 )
 
 Sample = tuple[dict[str, str], float]
+Course = tuple[dict[str, str], list[tuple[float, float]]]
 
 
 def find(name: str) -> Path | None:
@@ -66,6 +67,12 @@ class Prometheus:
         """Return what an expression gives now."""
         result = self._get("query", query=expr)["result"]
         return [(sample["metric"], float(sample["value"][1])) for sample in result]
+
+    def query_range(self, expr: str, since_s: float, until_s: float, step_s: float) -> list[Course]:
+        """Return what an expression gave at each step of a time."""
+        times = {"start": f"{since_s:.0f}", "end": f"{until_s:.0f}", "step": f"{step_s:g}"}
+        result = self._get("query_range", query=expr, **times)["result"]
+        return [(series["metric"], [(at_s, float(value)) for at_s, value in series["values"]]) for series in result]
 
     def names(self) -> set[str]:
         """Return the name of every series that was ever scraped."""
