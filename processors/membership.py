@@ -12,7 +12,7 @@ from processors.audience import Audience
 from processors.published import UserRecords
 from processors.rules.departure import expire, next_due
 from processors.rules.expiry import TimeLimits
-from processors.rules.membership import apply_event
+from processors.rules.membership import apply_heard
 from processors.rules.privacy import apply_privacy
 from processors.rules.state import UserState
 from processors.rules.state_codec import decode_state, decode_summary, encode_state
@@ -29,7 +29,9 @@ from runtime.state.table import Codec, Groups, StateTable, Summary
 from schemas import headers
 from schemas.avro_codec import encode_key
 from schemas.avro_rows import MembershipEncoder
-from schemas.event import Origin, Partner, SegmentEvent, decode_event
+from schemas.event import Origin, Partner
+from schemas.heard import Heard
+from schemas.heard_reading import HeardReader
 from schemas.membership import SegmentMembershipKey
 from schemas.privacy import IdentityRecord, PrivacyRequest, encode_identity, identity_key
 from schemas.topics import TopicNames
@@ -40,8 +42,8 @@ _TIMERS_PER_TURN: Final = 2_000
 _RECORDS_AT_A_TIME: Final = 200
 
 
-def _time_of(event: SegmentEvent | PrivacyRequest) -> int:
-    return event.received_at if isinstance(event, SegmentEvent) else event.requested_at
+def _time_of(event: Heard | PrivacyRequest) -> int:
+    return event.received_at if isinstance(event, Heard) else event.requested_at
 
 
 def user_codec(limits: TimeLimits, segments: Collection[str] = ()) -> Codec[UserState]:
@@ -98,6 +100,7 @@ class Membership:
         self._names = names
         self._limits = limits
         self._table = table
+        self._reader = HeardReader()
         self._encoder = encoder or MembershipEncoder()
         self._changes: Counter[tuple[str, str]] = Counter()
         self._dead: Counter[str] = Counter()
@@ -131,10 +134,10 @@ class Membership:
                 self._tell_identities(story, _time_of(event), outputs)
         return outputs
 
-    def _apply(self, user: UserState, event: SegmentEvent | PrivacyRequest, record: InputRecord) -> Story:
-        if isinstance(event, SegmentEvent):
+    def _apply(self, user: UserState, event: Heard | PrivacyRequest, record: InputRecord) -> Story:
+        if isinstance(event, Heard):
             self._received.append(event.received_at)
-            return apply_event(user, event, self._limits)
+            return apply_heard(user, event, self._limits)
         origin = Origin(self._names.segment_events, record.partition, record.offset, 0)
         return apply_privacy(user, event, origin, self._limits)
 
@@ -185,10 +188,10 @@ class Membership:
         for partition in sorted(partitions):
             yield from self._table.store.due(partition, now_ms)
 
-    def _event(self, record: InputRecord, outputs: list[OutputRecord]) -> SegmentEvent | PrivacyRequest | None:
+    def _event(self, record: InputRecord, outputs: list[OutputRecord]) -> Heard | PrivacyRequest | None:
         """Decode a record; what is not an event goes to the dead letters, another kind of event is passed over."""
         try:
-            return decode_event(record.value or b"")
+            return self._reader.read(record.value or b"")
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             self._dead["malformed-event"] += 1
             outputs.append(
@@ -253,7 +256,7 @@ def _hold(told: Told, version: int, removed_at: int, partition: int) -> None:
     """
     if told.version <= version:
         raise InvariantError("I4", f"partition {partition}: a version {told.version} was to follow {version}")
-    if told.verified_at <= removed_at and told.status == "ACTIVE":
+    if told.verified_at <= removed_at and told.active:
         raise InvariantError(
             "I5", f"partition {partition}: a membership verified at {told.verified_at} was to outlive its user's "
             f"removal at {removed_at}"

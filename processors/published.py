@@ -33,7 +33,7 @@ class UserRecords:
         if told.client_id != self._client_id or told.destination_id != self._destination_id:
             self._client_id, self._destination_id = told.client_id, told.destination_id
             self._prefix = self._encoder.user_prefix(told.client_id, told.destination_id, self._uuid)
-        return self._encoder.key(self._prefix, told.segment_id)
+        return self._encoder.key(self._prefix, told.segment)
 
     def body(self, key: bytes, told: Told) -> bytes:
         """Return what row and change have in common; `key` is the row's."""
@@ -41,7 +41,7 @@ class UserRecords:
             self._partners, self._regions = told.partners, told.regions
             self._lists = self._encoder.user_lists(told.partners, told.regions)
         return self._encoder.body(
-            key, told.status, told.since, told.verified_at, told.expires_at, told.cause, self._lists, told.version
+            key, told.active, told.since, told.verified_at, told.expires_at, told.cause, self._lists, told.version
         )  # fmt: skip
 
     def row(self, body: bytes) -> bytes:

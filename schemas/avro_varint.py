@@ -5,6 +5,9 @@ Source: Avro specification, *Binary Encoding*.
 
 from typing import Final
 
+from librt.strings import BytesWriter
+from mypy_extensions import i64, u8
+
 _GROUP_BITS: Final = 14
 _GROUP: Final = 1 << 14
 _LOW: Final = (1 << 14) - 1
@@ -44,6 +47,18 @@ def encode_long(value: int) -> bytes:
         encoded += _MORE[rest & _LOW]
         rest >>= _GROUP_BITS
     return encoded + _LAST[rest]
+
+
+def write_long(to: BytesWriter, value: i64) -> None:
+    """Write an `int` or `long`."""
+    rest: i64 = value << 1 if value >= 0 else ~(value << 1)
+    if rest < 0:  # its highest bit is one of the number's
+        to.write(encode_long(value))
+        return
+    while rest >= 0x80:
+        to.append(u8(rest & 0x7F | 0x80))
+        rest >>= 7
+    to.append(u8(rest))
 
 
 class Sizes(dict[int, bytes]):

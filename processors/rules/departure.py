@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+from librt.vecs import vec
+from mypy_extensions import i64
+
 from processors.rules.expiry import DAY_MS, TimeLimits
 from processors.rules.state import NEVER, Destination, UserState
 from processors.rules.story import Story
@@ -48,20 +51,20 @@ def remove(
     version = user.next_version(at_ms)
     known = set(user.tombstones)
     for destination in user.destinations:
-        for position, segment_id in enumerate(destination.segment_ids):
+        for position in range(destination.count):
             if destination.stamps[position] & 1:
                 story.turn(destination, position, active=False, since=at_ms, cause=cause, version=version,
                            changed_at=at_ms, origin=origin)  # fmt: skip
             else:
                 destination.since[position] = at_ms
                 story.row(destination, position, cause=cause, version=version)
-            name = (destination.client_id, destination.destination_id, segment_id)
+            name = (destination.client_id, destination.destination_id, destination.segment(position).decode())
             if name not in known:
                 user.tombstones.append(name)
     if user.tombstones:
         user.tombstone_at = at_ms + limits.tombstone_after_days * DAY_MS
     story.unsynced.extend(user.partners)
-    user.destinations, user.partners, user.regions, user.topics, user.origins = [], [], [], [], []
+    user.destinations, user.partners, user.regions, user.topics, user.origins = [], [], [], [], vec[i64]()
     user.seen_day, user.removed_at = 0, at_ms
     user.due_at = next_due(user, limits)
     story.stored = True
@@ -107,7 +110,7 @@ class _End(NamedTuple):
 
 def _order(end: _End) -> tuple[int, str, str, str]:
     destination = end.destination
-    return end.at_ms, destination.client_id, destination.destination_id, destination.segment_ids[end.position]
+    return end.at_ms, destination.client_id, destination.destination_id, destination.segment(end.position).decode()
 
 
 def _ends(user: UserState, limits: TimeLimits, until_ms: int) -> list[_End]:
@@ -116,7 +119,7 @@ def _ends(user: UserState, limits: TimeLimits, until_ms: int) -> list[_End]:
     for destination in user.destinations:
         for position, stamped in enumerate(destination.stamps):
             if stamped & 1:
-                at_ms = limits.expires_at(destination.segment_ids[position], stamped >> 1)
+                at_ms = limits.expires_at_raw(destination.segment(position), stamped >> 1)
                 if at_ms is not None and at_ms <= until_ms:
                     ends.append(_End(at_ms, destination, position))
     return ends

@@ -15,7 +15,7 @@ class TimeLimits:
     remembered that the user was removed; messages from before the removal must not arrive later than that.
     """
 
-    __slots__ = ("default_ttl_days", "inactivity_days", "marker_days", "tombstone_after_days", "ttl_days")
+    __slots__ = ("_raw", "default_ttl_days", "inactivity_days", "marker_days", "tombstone_after_days", "ttl_days")
 
     def __init__(
         self, *, default_ttl_days: int = 120, ttl_days: Mapping[str, int] | None = None, inactivity_days: int = 120,
@@ -24,6 +24,7 @@ class TimeLimits:
         """Live by these limits."""
         self.default_ttl_days = default_ttl_days
         self.ttl_days: dict[str, int] = dict(ttl_days or {})
+        self._raw = {segment_id.encode(): days for segment_id, days in self.ttl_days.items()}
         self.inactivity_days = inactivity_days
         self.tombstone_after_days = tombstone_after_days
         self.marker_days = marker_days
@@ -38,12 +39,18 @@ class TimeLimits:
         return msgspec.json.encode(limits, order="sorted").decode()
 
     def expires_at(self, segment_id: str, verified_at: int) -> int | None:
+        """Return as `expires_at_raw` does."""
+        return self.expires_at_raw(segment_id.encode(), verified_at)
+
+    def expires_at_raw(self, segment: bytes, verified_at: int) -> int | None:
         """Return when a qualification verified at `verified_at` ends (epoch ms), None for never.
+
+        `segment` is the segment's ID, UTF-8.
 
         The clock starts at the next UTC midnight after the qualification and runs N x 24 h: with one day, a
         qualification at 01:00 ends 47 h later, one at 23:00 after 25 h.
         """
-        days = self.ttl_days.get(segment_id, self.default_ttl_days)
+        days = self._raw.get(segment, self.default_ttl_days)
         if days == 0:
             return None
         return (verified_at // DAY_MS + 1 + days) * DAY_MS

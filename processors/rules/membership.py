@@ -4,15 +4,27 @@ Last writer wins per (client, destination, user, segment) by the segment's own `
 an older or equal repeat changes nothing; absence never removes. Source: spec §3; interfaces, *What a row means*.
 """
 
+from typing import Final
+
+from mypy_extensions import i64
+
 from processors.rules.departure import expire
 from processors.rules.expiry import DAY_MS, TimeLimits
 from processors.rules.identities import with_partner
 from processors.rules.state import UNKNOWN, UserState
 from processors.rules.story import Story
 from schemas.event import SegmentEvent
+from schemas.heard import SAID, Heard, heard
+
+_DAY_MS: Final[i64] = DAY_MS
 
 
 def apply_event(user: UserState, event: SegmentEvent, limits: TimeLimits) -> Story:
+    """Apply one event as `apply_heard` does."""
+    return apply_heard(user, heard(event), limits)
+
+
+def apply_heard(user: UserState, event: Heard, limits: TimeLimits) -> Story:
     """Apply one event to `user`, in place, and return what is to be published, in order.
 
     What was due by the time the event was received happens first, so that the same log tells the same story however
@@ -23,19 +35,21 @@ def apply_event(user: UserState, event: SegmentEvent, limits: TimeLimits) -> Sto
         expire(story, event.received_at, limits)
     if _is_news(user, event):
         _see(story, event, limits)
-        if event.segments:
+        if len(event.said):
             _Telling(story, event, limits).run()
     return story
 
 
-def _is_news(user: UserState, event: SegmentEvent) -> bool:
+def _is_news(user: UserState, event: Heard) -> bool:
     """Tell whether an event is later than the user's removal: what was sent before never brings the user back."""
     if event.received_at <= user.removed_at:
         return False
-    return not user.removed_at or not event.segments or any(s.verified_at > user.removed_at for s in event.segments)
+    if not user.removed_at or not len(event.said):
+        return True
+    return any(event.said[at] >> 1 > user.removed_at for at in range(2, len(event.said), SAID))
 
 
-def _see(story: Story, event: SegmentEvent, limits: TimeLimits) -> None:
+def _see(story: Story, event: Heard, limits: TimeLimits) -> None:
     """Note that the user was seen, with which partner ID, and where."""
     user = story.user
     day = event.received_at // DAY_MS
@@ -60,51 +74,55 @@ class _Telling:
 
     __slots__ = ("destination", "event", "limits", "origin", "positions", "story", "told", "version")
 
-    def __init__(self, story: Story, event: SegmentEvent, limits: TimeLimits) -> None:
+    def __init__(self, story: Story, event: Heard, limits: TimeLimits) -> None:
         user = story.user
         self.story = story
         self.event = event
         self.limits = limits
-        self.origin = user.add_origin(event.origin)
+        self.origin: i64 = user.add_origin(event.origin)
         self.destination = user.destination(event.client_id, event.destination_id)
-        self.positions: dict[str, int] | None = None
+        self.positions: dict[bytes, int] | None = None
         self.version = 0
-        self.told: set[str] = set()
+        self.told: set[bytes] = set()
 
     def run(self) -> None:
-        event, story, destination, origin = self.event, self.story, self.destination, self.origin
-        segment_ids, stamps, origins = destination.segment_ids, destination.stamps, destination.origins
-        today = event.received_at // DAY_MS * DAY_MS
-        tomorrow = today + DAY_MS
-        removed_at = story.user.removed_at
-        position = -1
-        for said in event.segments:
-            segment_id, verified_at, active = said.segment_id, said.verified_at, said.status == "ACTIVE"
+        event, destination, origin = self.event, self.destination, self.origin
+        said, text, stamps, origins = event.said, event.text, destination.stamps, destination.origins
+        today: i64 = event.received_at // _DAY_MS * _DAY_MS
+        tomorrow: i64 = today + _DAY_MS
+        removed_at: i64 = self.story.user.removed_at
+        position: i64 = -1
+        at: i64 = 0
+        while at < len(said):
+            begin, end, stamped = said[at], said[at + 1], said[at + 2]
+            at += SAID
             # A sender mostly names a user's segments in the order of the time before.
             position += 1
-            if position >= len(segment_ids) or segment_ids[position] != segment_id:
-                position = self._position(segment_id)
+            if not destination.stands(position, text, begin, end):
+                position = self._position(text[begin:end])
             if position < 0:
-                if verified_at > removed_at:
-                    position = self._first(segment_id, verified_at, active)
+                if stamped >> 1 > removed_at:
+                    position = self._first(text[begin:end], stamped)
+                    stamps, origins = destination.stamps, destination.origins
                 continue
-            stamped = stamps[position]
-            known_at = stamped >> 1
+            known = stamps[position]
+            known_at: i64 = known >> 1
+            verified_at: i64 = stamped >> 1
             if verified_at < known_at:
                 continue
-            if active and stamped & 1 and today <= known_at < verified_at < tomorrow:
+            if stamped & known & 1 and today <= known_at < verified_at < tomorrow:
                 # By far the most of what is said: verified again on the same day, so nothing moves but the last word.
-                stamps[position], origins[position] = verified_at << 1 | 1, origin
-                story.stored = True
+                stamps[position], origins[position] = stamped, origin
+                self.story.stored = True
             elif verified_at > removed_at:
-                self._again(position, verified_at, active)
+                self._again(position, verified_at, stamped & 1 == 1)
 
-    def _position(self, segment_id: str) -> int:
+    def _position(self, segment: bytes) -> i64:
         if self.positions is None:
-            self.positions = {name: position for position, name in enumerate(self.destination.segment_ids)}
-        return self.positions.get(segment_id, -1)
+            self.positions = self.destination.positions()
+        return self.positions.get(segment, -1)
 
-    def _again(self, position: int, verified_at: int, active: bool) -> None:
+    def _again(self, position: i64, verified_at: i64, active: bool) -> None:
         """Hear of a membership that is known, nothing older than what is known of it."""
         stamped = self.destination.stamps[position]
         was_active, newer = stamped & 1 == 1, verified_at > stamped >> 1
@@ -119,27 +137,28 @@ class _Telling:
             self.destination.stamps[position] = verified_at << 1
             self.story.stored = True
 
-    def _first(self, segment_id: str, verified_at: int, active: bool) -> int:
-        destination = self.destination
+    def _first(self, segment: bytes, stamped: i64) -> i64:
+        destination, verified_at = self.destination, stamped >> 1
+        active = stamped & 1 == 1
         # Never entered where it is not active, so that is no change; the row says that the sender has spoken.
-        since = UNKNOWN if active else verified_at
-        position = destination.add(segment_id, verified_at, False, since, self.origin)
+        since: i64 = UNKNOWN if active else verified_at
+        position: i64 = destination.add_raw(segment, verified_at << 1, since, self.origin)
         if self.positions is not None:
-            self.positions[segment_id] = position
+            self.positions[segment] = position
         if active:
             self._enter(position, verified_at)
         else:
-            self.story.row(destination, position, cause="DISQUALIFIED", version=self._take_version(segment_id))
+            self.story.row(destination, position, cause="DISQUALIFIED", version=self._take_version(segment))
         return position
 
-    def _enter(self, position: int, verified_at: int) -> None:
+    def _enter(self, position: i64, verified_at: i64) -> None:
         story, destination, received_at = self.story, self.destination, self.event.received_at
-        segment_id = destination.segment_ids[position]
+        segment = destination.segment(position)
         self._set(position, verified_at, False)
-        expires_at = self.limits.expires_at(segment_id, verified_at)
+        expires_at = self.limits.expires_at_raw(segment, verified_at)
         over = expires_at is not None and expires_at <= received_at
         story.turn(destination, position, active=True, since=verified_at, cause="QUALIFIED", changed_at=received_at,
-                   version=self._take_version(segment_id), expires_at=expires_at,
+                   version=self._take_version(segment), expires_at=expires_at,
                    origin=self.event.origin, is_row=not over)  # fmt: skip
         if expires_at is None:
             return
@@ -150,33 +169,33 @@ class _Telling:
         story.turn(destination, position, active=False, since=expires_at, cause="EXPIRED", changed_at=received_at,
                    version=story.user.next_version(received_at), origin=self.event.origin)  # fmt: skip
 
-    def _refresh(self, position: int, verified_at: int) -> None:
+    def _refresh(self, position: i64, verified_at: i64) -> None:
         """Verify again. The row goes out only where that moves when it expires; the lower bound `due_at` may stay."""
         destination, limits = self.destination, self.limits
-        segment_id = destination.segment_ids[position]
-        before = limits.expires_at(segment_id, destination.stamps[position] >> 1)
+        segment = destination.segment(position)
+        before = limits.expires_at_raw(segment, destination.stamps[position] >> 1)
         self._set(position, verified_at, True)
-        after = limits.expires_at(segment_id, verified_at)
+        after = limits.expires_at_raw(segment, verified_at)
         if after != before:
-            version = self._take_version(segment_id)
+            version = self._take_version(segment)
             self.story.row(destination, position, cause="QUALIFIED", version=version, expires_at=after)
 
-    def _exit(self, position: int, verified_at: int) -> None:
+    def _exit(self, position: i64, verified_at: i64) -> None:
         self._set(position, verified_at, True)
         self.story.turn(self.destination, position, active=False, since=verified_at, cause="DISQUALIFIED",
                         changed_at=self.event.received_at, origin=self.event.origin,
-                        version=self._take_version(self.destination.segment_ids[position]))  # fmt: skip
+                        version=self._take_version(self.destination.segment(position)))  # fmt: skip
 
-    def _set(self, position: int, verified_at: int, active: bool) -> None:
+    def _set(self, position: i64, verified_at: i64, active: bool) -> None:
         """Note the last word, before what follows from it."""
-        self.destination.stamps[position] = verified_at << 1 | active
+        self.destination.stamps[position] = verified_at << 1 | i64(active)
         self.destination.origins[position] = self.origin
         self.story.stored = True
 
-    def _take_version(self, segment_id: str) -> int:
+    def _take_version(self, segment: bytes) -> int:
         """Return the one version of what the event itself says; a key that has had it gets another (I4)."""
-        if not self.version or segment_id in self.told:
+        if not self.version or segment in self.told:
             self.version = self.story.user.next_version(self.event.received_at)
             self.told.clear()
-        self.told.add(segment_id)
+        self.told.add(segment)
         return self.version

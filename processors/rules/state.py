@@ -5,6 +5,9 @@ Plain classes: compiled, they are by far the quickest to read and to change.
 
 from typing import Final
 
+from librt.vecs import append, vec
+from mypy_extensions import i64
+
 from schemas.event import Origin, Partner
 
 NEVER: Final = 1 << 62
@@ -12,8 +15,8 @@ NEVER: Final = 1 << 62
 UNKNOWN: Final = -1
 """`since` of a membership of which nothing was published."""
 
-StoredOrigin = tuple[int, int, int, int]
-"""A record: an index into the user's `topics`, a partition, an offset and a position."""
+NUMBERS: Final = 4
+"""Numbers of each record of `UserState.origins`: an index into `topics`, a partition, an offset and a position."""
 Name = tuple[str, str, str]
 """Client, destination and segment of a membership."""
 
@@ -25,30 +28,77 @@ class Destination:
     epoch ms. `origins`: the record that set the membership, an index into the user's `origins`: one message sets many
     memberships. When a membership expires is not kept: it follows from when it was verified and the configured
     time-to-live, so a change of configuration applies to what is already there.
+
+    The segments' IDs are UTF-8, those that were stored in one piece (`text`, with `bounds` where each begins and ends),
+    those that are `new` one by one.
     """
 
-    __slots__ = ("client_id", "destination_id", "origins", "segment_ids", "since", "stamps")
+    __slots__ = ("bounds", "client_id", "destination_id", "new", "origins", "since", "stamps", "text")
 
     def __init__(self, client_id: str, destination_id: str) -> None:
         """Begin without memberships."""
         self.client_id = client_id
         self.destination_id = destination_id
-        self.segment_ids: list[str] = []
-        self.stamps: list[int] = []
-        self.since: list[int] = []
-        self.origins: list[int] = []
+        self.text = b""
+        self.bounds: vec[i64] = vec[i64]()
+        self.new: list[bytes] = []
+        self.stamps: vec[i64] = vec[i64]()
+        self.since: vec[i64] = vec[i64]()
+        self.origins: vec[i64] = vec[i64]()
+
+    @property
+    def count(self) -> int:
+        """How many memberships there are."""
+        return len(self.stamps)
+
+    @property
+    def segment_ids(self) -> list[str]:
+        """The IDs of the segments, by position."""
+        return [self.segment(position).decode() for position in range(len(self.stamps))]
 
     def add(self, segment_id: str, verified_at: int, active: bool, since: int, origin: int) -> int:
         """Add a membership of a segment that is not there yet; return its position."""
-        self.segment_ids.append(segment_id)
-        self.stamps.append(stamp(verified_at, active))
-        self.since.append(since)
-        self.origins.append(origin)
-        return len(self.segment_ids) - 1
+        return self.add_raw(segment_id.encode(), stamp(verified_at, active), since, origin)
+
+    def add_raw(self, segment: bytes, stamped: i64, since: i64, origin: i64) -> int:
+        """Add a membership as `add` does."""
+        self.new.append(segment)
+        self.stamps = append(self.stamps, stamped)
+        self.since = append(self.since, since)
+        self.origins = append(self.origins, origin)
+        return len(self.stamps) - 1
+
+    def segment(self, position: i64) -> bytes:
+        """Return the ID of the segment at a position, UTF-8."""
+        stored = len(self.bounds) // 2
+        if position >= stored:
+            return self.new[position - stored]
+        return self.text[self.bounds[2 * position] : self.bounds[2 * position + 1]]
+
+    def stands(self, position: i64, text: bytes, begin: i64, end: i64) -> bool:
+        """Tell whether the segment at a position is the one whose ID stands in `text`."""
+        if position >= len(self.stamps):
+            return False
+        bounds, known = self.bounds, self.text
+        if 2 * position >= len(bounds):
+            return self.new[position - len(bounds) // 2] == text[begin:end]
+        at = bounds[2 * position]
+        if bounds[2 * position + 1] - at != end - begin:
+            return False
+        while begin < end:
+            if known[at] != text[begin]:
+                return False
+            at += 1
+            begin += 1
+        return True
 
     def position(self, segment_id: str) -> int:
         """Return the position of a segment, -1 where it is not there."""
-        return self.segment_ids.index(segment_id) if segment_id in self.segment_ids else -1
+        return self.positions().get(segment_id.encode(), -1)
+
+    def positions(self) -> dict[bytes, int]:
+        """Return the position of each segment."""
+        return {self.segment(position): position for position in range(len(self.stamps))}
 
     def active(self, position: int) -> bool:
         """Return whether the membership at a position is active."""
@@ -71,7 +121,7 @@ class UserState:
     ms of its cause), so that it rises even across a removal of the state. `seen_day`: days since the epoch, 0: never.
     `due_at`: nothing is due before (a lower bound). `removed_at`: what was received or verified until then is ignored.
     `active`: how many memberships are. `rules`: by which limits `due_at` was found. `origins`: records that set
-    memberships. `tombstones`: rows of before the removal, to be deleted at `tombstone_at`.
+    memberships, `NUMBERS` for each. `tombstones`: rows of before the removal, to be deleted at `tombstone_at`.
     """
 
     __slots__ = (
@@ -95,7 +145,7 @@ class UserState:
         self.partners: list[Partner] = []
         self.regions: list[int] = []
         self.topics: list[str] = []
-        self.origins: list[StoredOrigin] = []
+        self.origins: vec[i64] = vec[i64]()
         self.tombstones: list[Name] = []
         self.tombstone_at = NEVER
 
@@ -120,16 +170,21 @@ class UserState:
 
     def add_origin(self, origin: Origin) -> int:
         """Keep a record that sets memberships; return its index. What no membership names goes when it is stored."""
-        if origin.topic not in self.topics:
+        index: i64 = 0
+        for topic in self.topics:
+            if topic == origin.topic:
+                break
+            index += 1
+        else:
             self.topics.append(origin.topic)
-        topic = self.topics.index(origin.topic)
-        self.origins.append((topic, origin.partition, origin.offset, origin.index))
-        return len(self.origins) - 1
+        origins = append(append(self.origins, index), origin.partition)
+        self.origins = append(append(origins, origin.offset), origin.index)
+        return len(self.origins) // NUMBERS - 1
 
-    def origin_of(self, origin: int) -> Origin:
+    def origin_of(self, origin: i64) -> Origin:
         """Return the record of which the index is kept with a membership."""
-        topic, partition, offset, index = self.origins[origin]
-        return Origin(self.topics[topic], partition, offset, index)
+        numbers, at = self.origins, NUMBERS * origin
+        return Origin(self.topics[numbers[at]], numbers[at + 1], numbers[at + 2], numbers[at + 3])
 
     def next_version(self, at_ms: int) -> int:
         """Take the next version: higher than every one before, and at least `at_ms` (invariant I4)."""

@@ -1,51 +1,55 @@
 """A user's state as bytes, and its stored versions.
 
-One version byte and a msgpack array. In it a destination is four things: its names, its segment IDs as one text, and
-its columns as one piece of bytes: few things, as it is their number that costs. A new version gets a new byte, and a
-decoder for the old one stays.
+One version byte, the numbers of `UserSummary` and `tombstone_at` of 8 bytes each, little-endian, then lists: a count
+and what is counted. Counts, lengths and indices are in base 128 with the lowest group first, texts UTF-8 behind their
+length, the columns of a destination one after the other: the lengths of its segment IDs, the IDs, its stamps and
+`since` of 8 bytes each, its origins. Made of bytes alone, so that reading a state makes few objects: compiled, their
+number is what costs. A new version gets a new byte, and a decoder for the old one stays.
 """
 
-import struct
-import sys
-from functools import lru_cache
 from typing import Final
 
 import msgspec
+from librt.strings import BytesWriter, read_i64_le, write_i64_le
+from librt.vecs import append, vec
+from mypy_extensions import i64, u8
 
-from processors.rules.state import Destination, Name, StoredOrigin, UserState
+from processors.rules.state import NUMBERS, Destination, UserState
 from processors.rules.state_v1 import VERSION_1, decode_v1
+from processors.rules.state_v2 import VERSION_2, decode_v2
 from processors.rules.user_summary import UserSummary
 from schemas.event import Partner
 
-VERSION: Final = b"\x02"
-_SEPARATOR: Final = "\x1f"
-
-StoredDestination = tuple[str, str, str | list[str], bytes]
-"""Client, destination, segment IDs (a list where one has the separator in it), columns."""
-StoredUser = tuple[
-    int, int, int, int, int, int, int, list[StoredDestination], list[Partner], list[int], list[str],
-    list[StoredOrigin], list[Name], int,
-]  # fmt: skip
+VERSION: Final = b"\x03"
+_HEAD_BYTES: Final = 1 + 8 * 8
 
 
 class StateVersionError(ValueError):
     """A stored state has a version that this release does not know."""
 
 
-_encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(StoredUser).decode
+class StateDamagedError(ValueError):
+    """Bytes that are no stored state."""
+
+
 _decode_summary: Final = msgspec.msgpack.Decoder(UserSummary).decode
 
 
 def encode_state(state: UserState) -> bytes:
     """Encode a state as it is stored and written to the changelog. What no membership names as its origin goes."""
     _drop_unused_origins(state)
-    stored: StoredUser = (
+    to = BytesWriter()
+    to.write(VERSION)
+    for number in (
         state.offset, state.version, state.seen_day, state.due_at, state.removed_at, state.active, state.rules,
-        [_packed(destination) for destination in state.destinations],
-        state.partners, state.regions, state.topics, state.origins, state.tombstones, state.tombstone_at,
-    )  # fmt: skip
-    return VERSION + _encode(stored)
+        state.tombstone_at,
+    ):  # fmt: skip
+        write_i64_le(to, number)
+    _write_count(to, len(state.destinations))
+    for destination in state.destinations:
+        _write_destination(to, destination)
+    _write_lists(to, state)
+    return to.getvalue()
 
 
 def decode_state(value: bytes) -> UserState:
@@ -53,18 +57,16 @@ def decode_state(value: bytes) -> UserState:
 
     Raises:
         StateVersionError: it was written by a newer release.
+        StateDamagedError: it was not stored so.
     """
     version = value[:1]
-    if version != VERSION:
-        if version == VERSION_1:
-            return decode_v1(value)
-        raise _unknown(version)
-    stored = _decode(memoryview(value)[1:])
-    state = UserState(stored[0], stored[1], stored[2], stored[3], stored[4], stored[5], stored[6])
-    state.destinations = [_unpacked(destination) for destination in stored[7]]
-    state.partners, state.regions, state.topics, state.origins = stored[8], stored[9], stored[10], stored[11]
-    state.tombstones, state.tombstone_at = stored[12], stored[13]
-    return state
+    if version == VERSION:
+        return _Reading(value).state()
+    if version == VERSION_2:
+        return decode_v2(value)
+    if version == VERSION_1:
+        return decode_v1(value)
+    raise _unknown(version)
 
 
 def decode_summary(value: bytes) -> UserSummary:
@@ -72,60 +74,217 @@ def decode_summary(value: bytes) -> UserSummary:
 
     Raises:
         StateVersionError: it was written by a newer release.
+        StateDamagedError: it was not stored so.
     """
-    if value[:1] not in (VERSION, VERSION_1):
-        raise _unknown(value[:1])
-    return _decode_summary(memoryview(value)[1:])
+    version = value[:1]
+    if version == VERSION:
+        head = _Reading(value)
+        return UserSummary(
+            head.number(0), head.number(1), head.number(2), head.number(3), head.number(4), head.number(5),
+            head.number(6),
+        )  # fmt: skip
+    if version in (VERSION_1, VERSION_2):
+        return _decode_summary(memoryview(value)[1:])
+    raise _unknown(version)
 
 
-def _packed(destination: Destination) -> StoredDestination:
-    ids = destination.segment_ids
-    text = _SEPARATOR.join(ids)
-    count = len(ids)
-    columns = _columns(count).pack(*destination.stamps, *destination.since, *destination.origins)
-    names: str | list[str] = text if text.count(_SEPARATOR) == max(count - 1, 0) else ids
-    return destination.client_id, destination.destination_id, names, columns
+def _write_destination(to: BytesWriter, destination: Destination) -> None:
+    _write_text(to, destination.client_id)
+    _write_text(to, destination.destination_id)
+    stamps, since, origins = destination.stamps, destination.since, destination.origins
+    bounds, new = destination.bounds, destination.new
+    _write_count(to, len(stamps))
+    at: i64 = 0
+    while at < len(bounds):
+        _write_count(to, bounds[at + 1] - bounds[at])
+        at += 2
+    for segment in new:
+        _write_count(to, len(segment))
+    if len(bounds):
+        to.write(destination.text[bounds[0] : bounds[len(bounds) - 1]])
+    for segment in new:
+        to.write(segment)
+    for stamped in stamps:
+        write_i64_le(to, stamped)
+    for at_ms in since:
+        write_i64_le(to, at_ms)
+    for origin in origins:
+        _write_count(to, origin)
 
 
-def _unpacked(stored: StoredDestination) -> Destination:
-    client_id, destination_id, names, columns = stored
-    destination = Destination(client_id, destination_id)
-    count = len(columns) // _COLUMNS_BYTES
-    if count:
-        numbers: tuple[int, ...] = _columns(count).unpack(columns)
-        destination.segment_ids = names.split(_SEPARATOR) if isinstance(names, str) else names
-        destination.stamps = list(numbers[:count])
-        destination.since = list(numbers[count : 2 * count])
-        destination.origins = list(numbers[2 * count :])
-    return destination
+def _write_lists(to: BytesWriter, state: UserState) -> None:
+    _write_count(to, len(state.partners))
+    for partner in state.partners:
+        _write_text(to, partner.uuid)
+        if partner.dpid is None:
+            to.append(0)
+        else:
+            to.append(1)
+            write_i64_le(to, partner.dpid)
+    _write_count(to, len(state.regions))
+    for region in state.regions:
+        write_i64_le(to, region)
+    _write_count(to, len(state.topics))
+    for topic in state.topics:
+        _write_text(to, topic)
+    origins = state.origins
+    _write_count(to, len(origins) // NUMBERS)
+    for number in origins:
+        write_i64_le(to, number)
+    _write_count(to, len(state.tombstones))
+    for name in state.tombstones:
+        _write_text(to, name[0])
+        _write_text(to, name[1])
+        _write_text(to, name[2])
 
 
-_COLUMNS_BYTES: Final = 8 + 8 + 4
-# The same bytes; the machine's own way is the quicker one.
-_ORDER: Final = "@" if sys.byteorder == "little" else "<"
+def _write_text(to: BytesWriter, text: str) -> None:
+    raw = text.encode()
+    _write_count(to, len(raw))
+    to.write(raw)
 
 
-@lru_cache(maxsize=1024)
-def _columns(count: int) -> struct.Struct:
-    """Return the layout of so many stamps, so many `since`, and so many origins: little-endian, without gaps."""
-    return struct.Struct(f"{_ORDER}{2 * count}q{count}I")
+def _write_count(to: BytesWriter, count: i64) -> None:
+    while count >= 0x80:
+        to.append(u8(count & 0x7F | 0x80))
+        count >>= 7
+    to.append(u8(count))
+
+
+class _Reading:
+    """Reads one value from its begin to its end."""
+
+    __slots__ = ("_at", "_raw", "_size")
+
+    def __init__(self, raw: bytes) -> None:
+        if len(raw) < _HEAD_BYTES:
+            raise _damaged()
+        self._raw = raw
+        self._size: i64 = len(raw)
+        self._at: i64 = _HEAD_BYTES
+
+    def number(self, index: i64) -> i64:
+        """Return a number of the head."""
+        return read_i64_le(self._raw, 1 + 8 * index)
+
+    def state(self) -> UserState:
+        """Read all of it."""
+        state = UserState(
+            self.number(0), self.number(1), self.number(2), self.number(3), self.number(4), self.number(5),
+            self.number(6),
+        )  # fmt: skip
+        state.tombstone_at = self.number(7)
+        for _ in range(self._count()):
+            state.destinations.append(self._destination())
+        for _ in range(self._count()):
+            state.partners.append(self._partner())
+        for _ in range(self._count()):
+            state.regions.append(self._long())
+        for _ in range(self._count()):
+            state.topics.append(self._text())
+        state.origins = self._longs(self._count() * NUMBERS)
+        for _ in range(self._count()):
+            state.tombstones.append((self._text(), self._text(), self._text()))
+        if self._at != self._size:
+            raise _damaged()
+        return state
+
+    def _destination(self) -> Destination:
+        destination = Destination(self._text(), self._text())
+        count = self._count()
+        bounds = vec[i64](capacity=2 * count)
+        end: i64 = 0
+        left = count
+        while left > 0:
+            bounds = append(bounds, end)
+            end += self._count()
+            bounds = append(bounds, end)
+            left -= 1
+        destination.text, destination.bounds = self._piece(end), bounds
+        destination.stamps = self._longs(count)
+        destination.since = self._longs(count)
+        origins = vec[i64](capacity=count)
+        while left < count:
+            origins = append(origins, self._count())
+            left += 1
+        destination.origins = origins
+        return destination
+
+    def _partner(self) -> Partner:
+        uuid = self._text()
+        if not self._count():
+            return Partner(uuid, None)
+        return Partner(uuid, self._long())
+
+    def _count(self) -> i64:
+        """Read a count, a length or an index: never more than there are bytes."""
+        raw, at = self._raw, self._at
+        count: i64 = 0
+        shift: i64 = 0
+        while at < self._size and shift < 32:
+            byte: i64 = raw[at]
+            at += 1
+            count |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                self._at = at
+                if count > self._size:
+                    break
+                return count
+            shift += 7
+        raise _damaged()
+
+    def _long(self) -> i64:
+        at = self._at
+        if at + 8 > self._size:
+            raise _damaged()
+        self._at = at + 8
+        return read_i64_le(self._raw, at)
+
+    def _longs(self, count: i64) -> vec[i64]:
+        raw, at = self._raw, self._at
+        end: i64 = at + 8 * count
+        if end > self._size:
+            raise _damaged()
+        self._at = end
+        found = vec[i64](capacity=count)
+        while at < end:
+            found = append(found, read_i64_le(raw, at))
+            at += 8
+        return found
+
+    def _piece(self, size: i64) -> bytes:
+        begin = self._at
+        if begin + size > self._size:
+            raise _damaged()
+        self._at = begin + size
+        return self._raw[begin : begin + size]
+
+    def _text(self) -> str:
+        return self._piece(self._count()).decode()
 
 
 def _drop_unused_origins(state: UserState) -> None:
     """Keep the origins that are named, in the order of their memberships."""
     origins = state.origins
-    kept: list[StoredOrigin] = []
-    moved = [-1] * len(origins)
+    kept = vec[i64](capacity=len(origins))
+    moved = vec[i64]([-1] * (len(origins) // NUMBERS))
     for destination in state.destinations:
         column = destination.origins
-        for position in range(len(column)):
+        position: i64 = 0
+        while position < len(column):
             origin = column[position]
             to = moved[origin]
             if to < 0:
-                to = moved[origin] = len(kept)
-                kept.append(origins[origin])
+                to = moved[origin] = len(kept) // NUMBERS
+                for number in range(NUMBERS * origin, NUMBERS * origin + NUMBERS):
+                    kept = append(kept, origins[number])
             column[position] = to
+            position += 1
     state.origins = kept
+
+
+def _damaged() -> StateDamagedError:
+    return StateDamagedError("stored state is cut short, or no state: drop the local state, so that it is restored")
 
 
 def _unknown(version: bytes) -> StateVersionError:

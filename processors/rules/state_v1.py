@@ -1,6 +1,8 @@
 """The first stored version of a user's state: an object per membership. Read, never written."""
 
 import msgspec
+from librt.vecs import vec
+from mypy_extensions import i64
 
 from processors.rules.state import NEVER, Destination, UserState
 from schemas.event import Partner
@@ -61,6 +63,7 @@ def decode_v1(value: bytes) -> UserState:
         old.offset, old.version, old.seen_day, old.due_at, old.removed_at, old.active, old.rules
     )  # fmt: skip
     state.destinations = [each.upgraded() for each in old.destinations]
-    state.partners, state.regions, state.topics, state.origins = old.partners, old.regions, old.topics, old.origins
+    state.partners, state.regions, state.topics = old.partners, old.regions, old.topics
+    state.origins = vec[i64]([number for origin in old.origins for number in origin])
     state.tombstones, state.tombstone_at = old.tombstones, old.tombstone_at
     return state

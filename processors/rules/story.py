@@ -1,6 +1,8 @@
 """What is published of one user: the rows and changes that a rule tells, in order. Pure."""
 
-from processors.rules.state import UNKNOWN, Destination, UserState, stamp
+from mypy_extensions import i64
+
+from processors.rules.state import UNKNOWN, Destination, UserState
 from schemas.event import Origin, Partner, Status
 from schemas.membership import (
     Cause,
@@ -28,20 +30,20 @@ class Told:
     """A membership as it is published: as a row, as a change, or as both, which then are the same but for `turn`."""
 
     __slots__ = (
-        "cause", "client_id", "destination_id", "expires_at", "is_row", "partners", "regions", "segment_id", "since",
-        "status", "turn", "verified_at", "version",
+        "active", "cause", "client_id", "destination_id", "expires_at", "is_row", "partners", "regions", "segment",
+        "since", "turn", "verified_at", "version",
     )  # fmt: skip
 
     def __init__(
-        self, destination: Destination, position: int, cause: Cause, expires_at: int | None, user: UserState,
+        self, destination: Destination, position: i64, cause: Cause, expires_at: int | None, user: UserState,
         version: int, is_row: bool, turn: Turn | None,
     ) -> None:  # fmt: skip
         """Tell of the membership at a position as it is now."""
         stamped = destination.stamps[position]
         self.client_id = destination.client_id
         self.destination_id = destination.destination_id
-        self.segment_id = destination.segment_ids[position]
-        self.status: Status = "ACTIVE" if stamped & 1 else "INACTIVE"
+        self.segment = destination.segment(position)
+        self.active = stamped & 1 == 1
         self.since = destination.since[position]
         self.verified_at = stamped >> 1
         self.expires_at = expires_at
@@ -52,6 +54,16 @@ class Told:
         self.version = version
         self.is_row = is_row
         self.turn = turn
+
+    @property
+    def segment_id(self) -> str:
+        """Return the segment's ID."""
+        return self.segment.decode()
+
+    @property
+    def status(self) -> Status:
+        """Return the status as it is published."""
+        return "ACTIVE" if self.active else "INACTIVE"
 
     def row(self, aam_uuid: str) -> SegmentMembership:
         """Return the row."""
@@ -109,7 +121,7 @@ class Story:
         ]
 
     def turn(
-        self, destination: Destination, position: int, *, active: bool, since: int, cause: Cause, version: int,
+        self, destination: Destination, position: i64, *, active: bool, since: i64, cause: Cause, version: int,
         changed_at: int, expires_at: int | None = None, origin: Origin | None = None, is_row: bool = True,
     ) -> None:  # fmt: skip
         """Enter or leave the membership at a position. Without `origin` the record that had set it is named."""
@@ -118,20 +130,20 @@ class Story:
         was_active = stamped & 1 == 1
         previous = None if before == UNKNOWN else Previous("ACTIVE" if was_active else "INACTIVE", before)
         user.active += active - was_active
-        destination.stamps[position] = stamp(stamped >> 1, active)
+        destination.stamps[position] = stamped & ~1 | i64(active)
         destination.since[position] = since
         record = user.origin_of(destination.origins[position]) if origin is None else origin
         turn = Turn("ENTERED" if active else "EXITED", previous, changed_at, record)
         self._tell(destination, position, cause, version, expires_at, is_row, turn)
 
     def row(
-        self, destination: Destination, position: int, *, cause: Cause, version: int, expires_at: int | None = None
+        self, destination: Destination, position: i64, *, cause: Cause, version: int, expires_at: int | None = None
     ) -> None:  # fmt: skip
         """Publish the membership as it now is, though it was neither entered nor left."""
         self._tell(destination, position, cause, version, expires_at, True, None)
 
     def _tell(
-        self, destination: Destination, position: int, cause: Cause, version: int, expires_at: int | None,
+        self, destination: Destination, position: i64, cause: Cause, version: int, expires_at: int | None,
         is_row: bool, turn: Turn | None,
     ) -> None:  # fmt: skip
         self.stored = True

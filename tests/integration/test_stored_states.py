@@ -22,7 +22,7 @@ from runtime.state.table import StateTable
 from schemas.event import Origin, SegmentEvent, decode_event
 
 DATA = Path(__file__).parents[1] / "data"
-VERSIONS = (1, 2)
+VERSIONS = (1, 2, 3)
 
 
 class Stored(msgspec.Struct):

@@ -8,6 +8,7 @@ import fastavro
 import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
+from librt.strings import BytesWriter
 
 from schemas.avro_codec import (
     FRAME_BYTES,
@@ -24,7 +25,7 @@ from schemas.avro_codec import (
 )
 from schemas.avro_rows import MembershipEncoder
 from schemas.avro_schema import RECORD_NAMES, RecordName, load_schema
-from schemas.avro_varint import Sizes, encode_long
+from schemas.avro_varint import Sizes, encode_long, write_long
 from schemas.dates import DATE_MS_MAX
 from schemas.event import Origin, Partner, Status
 from schemas.membership import (
@@ -160,10 +161,11 @@ def test_encoding_in_steps_gives_the_same_bytes(change: SegmentMembershipChange,
     encoder = MembershipEncoder(row_id, change_id)
     prefix = encoder.user_prefix(change.client_id, change.destination_id, change.aam_uuid)
     lists = encoder.user_lists(change.partners, change.regions)
-    key = encoder.key(prefix, change.segment_id)
+    key = encoder.key(prefix, change.segment_id.encode())
     body = encoder.body(
-        key, change.status, change.since, change.verified_at, change.expires_at, change.cause, lists, change.version
-    )
+        key, change.status == "ACTIVE", change.since, change.verified_at, change.expires_at, change.cause, lists,
+        change.version,
+    )  # fmt: skip
     fields = msgspec.structs.asdict(change)
     row = SegmentMembership(**{name: fields[name] for name in SegmentMembership.__struct_fields__})
     assert key == encode_key(
@@ -206,6 +208,9 @@ def test_long_is_encoded_as_the_specification_says(value: int) -> None:
         rest >>= 7
     expected.append(rest)
     assert encode_long(value) == bytes(expected)
+    written = BytesWriter()
+    write_long(written, value)
+    assert written.getvalue() == bytes(expected)
 
 
 @given(st.integers(0, 5000))

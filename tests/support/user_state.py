@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from librt.vecs import vec
+from mypy_extensions import i64
+
 from processors.rules.state import Destination, UserState
 
 # Not from `__slots__`, which the compiled classes do not have.
@@ -27,11 +30,16 @@ def user_state(head: dict[str, int], **lists: Any) -> UserState:
     """Return a state of these numbers and these lists."""
     user = UserState(**head)
     for name, value in lists.items():
-        setattr(user, name, value)
+        numbers = vec[i64]([number for origin in value for number in origin]) if name == "origins" else None
+        setattr(user, name, value if numbers is None else numbers)
     return user
 
 
 def parts(user: UserState) -> dict[str, Any]:
     """Return everything that is in a state."""
-    destinations = [{name: getattr(each, name) for name in _OF_DESTINATION} for each in user.destinations]
-    return {name: getattr(user, name) for name in _OF_USER} | {"destinations": destinations}
+    destinations = [{name: _plain(getattr(each, name)) for name in _OF_DESTINATION} for each in user.destinations]
+    return {name: _plain(getattr(user, name)) for name in _OF_USER} | {"destinations": destinations}
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int) else list(value)

@@ -7,7 +7,7 @@ import pytest
 
 from processors.membership import Membership, user_codec
 from processors.rules.expiry import TimeLimits
-from processors.rules.membership import apply_event
+from processors.rules.membership import apply_event, apply_heard
 from processors.rules.state import UserState
 from processors.rules.story import Story
 from runtime.errors import InvariantError, SegwireError
@@ -16,6 +16,7 @@ from runtime.state.store import Timer, data_key, split_data_key
 from runtime.state.table import ChangelogRecord, StateTable
 from schemas.avro_codec import decode_change, decode_key, decode_membership
 from schemas.event import Origin, SegmentEvent, encode_event
+from schemas.heard import Heard
 from schemas.membership import SegmentMembershipKey
 from schemas.privacy import PrivacyRequest, decode_identity, encode_privacy_request
 from schemas.topics import TopicNames
@@ -232,14 +233,14 @@ def test_a_membership_from_before_a_removal_is_not_published(monkeypatch: pytest
     host.process(removal(at(1)))
     late = event(active(at(0, 1)), received_at=at(2))
     assert host.process(late, offset=1) == []
-    monkeypatch.setattr("processors.membership.apply_event", _without_memory_of_removals)
+    monkeypatch.setattr("processors.membership.apply_heard", _without_memory_of_removals)
     with pytest.raises(InvariantError, match="I5 is broken: partition 3: a membership verified at"):
         host.process(late, offset=2)
 
 
-def _without_memory_of_removals(user: UserState, event: SegmentEvent, limits: TimeLimits) -> Story:
+def _without_memory_of_removals(user: UserState, event: Heard, limits: TimeLimits) -> Story:
     removed_at, user.removed_at = user.removed_at, 0
-    story = apply_event(user, event, limits)
+    story = apply_heard(user, event, limits)
     user.removed_at = removed_at
     return story
 

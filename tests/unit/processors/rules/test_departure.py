@@ -184,7 +184,7 @@ def test_after_the_removal_nothing_of_the_user_is_kept_but_when_it_was() -> None
     history = _seen_on_day_0()
     _pass_time(history, at(9))
     user = history.user
-    assert (user.destinations, user.partners, user.regions, user.topics, user.origins) == ([], [], [], [], [])
+    assert (user.destinations, user.partners, user.regions, user.topics, list(user.origins)) == ([], [], [], [], [])
     assert user.active == 0
     assert (user.removed_at, user.seen_day) == (at(6), 0)
 
