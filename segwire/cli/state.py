@@ -1,4 +1,4 @@
-"""`segwire state`: a processor's local store, and whether it agrees with its changelog."""
+"""`segwire state`: a processor's local store, whether it agrees with its changelog, and writing it there."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +58,42 @@ def verify(store: str, ordinal: int | None, config: Path | None, data_dir: Path 
     _show(states, as_json)
     if any(state.differences for state in states):
         raise click.exceptions.Exit(1)
+
+
+@command.command(
+    name="publish",
+    epilog="\b\nExamples:\n  segwire state publish --store membership"
+    "\n  segwire state publish --partition 3 --partition 7",
+)
+@_store_options
+@click.option("--partition", "partitions", type=click.IntRange(0), multiple=True, help="Only this; may be repeated.")
+def publish(
+    store: str, ordinal: int | None, partitions: tuple[int, ...], config: Path | None, data_dir: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Write the store to its changelog, where that topic was lost and made anew.
+
+    The processor must have been stopped, in order, and not started since: on an empty changelog it empties its store.
+    Where several stores hold a partition, publish the one whose changelog offset in `segwire state inspect` is highest.
+    """
+    from segwire.cli.connection import connected_settings
+    from segwire.inspect.log_reader import LogReader
+    from segwire.inspect.state import changelog_of, open_store
+    from segwire.inspect.state_publishing import held_partitions, publish_store
+
+    settings = connected_settings(read_settings(config, data_dir))
+    opened = open_store(settings, store, settings.membership.ordinal if ordinal is None else ordinal)
+    changelog, reader = changelog_of(settings, store), LogReader(settings.kafka)
+    held = held_partitions(opened, reader.partitions(changelog), partitions)
+    done = {}
+    for partition, entries in publish_store(opened, settings.kafka, reader, changelog, held):
+        done[partition] = entries
+        if not as_json:
+            click.echo(f"partition {partition}: {entries} entries written to {changelog}")
+    if as_json:
+        click.echo(msgspec.json.encode(done).decode())
+    elif not done:
+        click.echo("the store holds nothing yet")
 
 
 def _show(states: "list[PartitionState]", as_json: bool) -> None:

@@ -1,0 +1,91 @@
+"""A topic is deleted and made anew between two runs: what goes on, and what brings back the rest."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runtime.kafka.clients import admin_client
+from runtime.kafka.topics import apply_topics
+from segwire.embedded.kafka.interface import KafkaServer
+from tests.support.kafka import LIMIT_S, wait_until
+from tests.support.posts import body, segment, user
+from tests.support.processors import Pipeline
+
+SECOND_MS = 1000
+NOW_MS = time.time_ns() // 1_000_000 // SECOND_MS * SECOND_MS
+USERS = [f"{number:038d}" for number in range(1, 9)]
+
+
+@pytest.fixture
+def pipeline(kafka: KafkaServer, topic_prefix: str, tmp_path: Path) -> Iterator[Pipeline]:
+    made = Pipeline(kafka.bootstrap_servers, topic_prefix, tmp_path)
+    made.create_topics()
+    yield made
+    for service in made.services:
+        if service.process.poll() is None:
+            service.kill()
+
+
+def told(pipeline: Pipeline, at_ms: int, status: str) -> None:
+    """Let everyone be told of at once, as of `at_ms`, and received then."""
+    users = [user(each, Segments=[segment("14356", status, at_ms)]) for each in USERS]
+    pipeline.post([body(*users)], at_ms)
+
+
+def run(pipeline: Pipeline, at_ms: int, status: str, causes: list[str]) -> None:
+    """Run both processors until all of `causes` were published for everyone, and stop them in order."""
+    services = [pipeline.start("fan-out"), pipeline.start("membership")]
+    for service in services:
+        service.wait_ready()
+    told(pipeline, at_ms, status)
+
+    def published() -> bool:
+        found: dict[str, list[str]] = {each: [] for each in USERS}
+        for change in pipeline.changes():
+            found[change.aam_uuid].append(change.cause)
+        return all(of_user == causes for of_user in found.values())
+
+    wait_until(published, f"{causes} for everyone")
+    pipeline.wait_processed()
+    for service in services:
+        service.stop()
+
+
+def lose(pipeline: Pipeline, topic: str) -> None:
+    """Delete a topic and make it anew."""
+    admin = admin_client(pipeline.kafka)
+    for done in admin.delete_topics([topic], operation_timeout=LIMIT_S).values():
+        done.result(LIMIT_S)
+    wait_until(lambda: topic not in admin.list_topics(timeout=10).topics, f"{topic} is gone")
+    wait_until(lambda: bool(apply_topics(pipeline.kafka)), f"{topic} is made anew")
+
+
+def test_lost_events_are_gone_on_without_and_lost_state_is_published_from_the_store(pipeline: Pipeline) -> None:
+    run(pipeline, NOW_MS - 9 * SECOND_MS, "1", ["QUALIFIED"])
+    # What is processed next has the offsets that these had.
+    lose(pipeline, pipeline.names.segment_events)
+    refused = publish(pipeline)
+    assert refused.returncode == 1
+    assert "it is not a topic that was made anew" in refused.stderr
+
+    lose(pipeline, pipeline.names.membership_state)
+    done = publish(pipeline)
+    assert done.returncode == 0, done.stderr
+    assert sum(int(line.split()[2]) for line in done.stdout.splitlines()) == len(USERS)
+    # Nobody leaves of whom the state knows nothing.
+    run(pipeline, NOW_MS - 8 * SECOND_MS, "0", ["QUALIFIED", "DISQUALIFIED"])
+
+
+def publish(pipeline: Pipeline) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "segwire.cli.main", "state", "publish", "--data-dir", str(pipeline.folder)],
+        env=pipeline.environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
