@@ -1,17 +1,43 @@
 """`segwire up --demo`: what a newcomer sees first."""
 
+import json
+from pathlib import Path
+
+import httpx2
+
+from schemas.avro_codec import schema_id_of
+from segwire.up.lock import UP_FILE
 from tests.e2e.conftest import StartUp
-from tests.support.kafka import wait_until
+from tests.support.kafka import read_all, wait_until
+from tests.support.pages import ROOT, Reader
 from tests.support.postgres import query
 from tests.support.published_topics import Key, changes, rows
-from tests.support.stack import LIMIT_S
+from tests.support.stack import LIMIT_S, Up
 
 CLIENT, FIRST = "74323", "19393572368547369350319949416899715727"
 SECOND = "0578240750487542456854736923319946899715232"
 
 
-def test_demo_plays_the_samples_and_then_gentle_traffic_and_the_database_has_it(start_up: StartUp) -> None:
-    up = start_up("--demo", "--with", "postgres")
+def registered(registry_url: str) -> int:
+    """Return the ID that the registry gave to the schema of the rows."""
+    answer = httpx2.get(f"{registry_url}/subjects/segment-membership-value/versions/latest").json()
+    return int(answer["id"])
+
+
+def schema_ids(up: Up) -> set[int]:
+    """Return the schema IDs that rows carry: those of the first partition that has any."""
+    servers = json.loads((up.data_dir / UP_FILE).read_text(encoding="utf-8"))["kafka"]["bootstrap_servers"]
+    for partition in range(12):
+        values = read_all(servers, "segment-membership", partition)
+        if found := {schema_id_of(value) for value in values if value is not None}:
+            return found
+    return set()
+
+
+def test_demo_plays_the_samples_and_then_gentle_traffic_and_the_database_has_it(
+    start_up: StartUp, tmp_path: Path
+) -> None:
+    up = start_up("--demo", "--with", "postgres,registry")
     active = {Key(CLIENT, "423", who, what) for who, what in ((FIRST, "14356"), (SECOND, "10329"), (SECOND, "23954"))}
 
     def are_in() -> bool:
@@ -35,7 +61,10 @@ def test_demo_plays_the_samples_and_then_gentle_traffic_and_the_database_has_it(
     wanted = {(key.aam_uuid, key.segment_id) for key in active}
     wait_until(lambda: set(query(dsn, members)) == wanted, "the samples' users are in the database", LIMIT_S)
     assert up.urls["sink-postgres-management"]
+    assert schema_ids(up) == {registered(up.urls["registry"])}
     url = up.urls["ingest"]
     assert f"{url}/v1/aam/dev" in up.said
     assert "segwire explain" in up.said
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert Reader(up, tmp_path / "clone").follow(page) == 3
     assert up.stop() == 0
