@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-INSIDE = "SEGWIRE_LAB"
+# Not a variable of Segwire: services refuse those that they do not know.
+INSIDE = "CLUSTER_LAB"
 LIMIT_S = 180.0
 # Where programs leave things whatever they are told.
 PRIVATE_FOLDERS = ("/run", "/var/log", "/var/lib/cni")

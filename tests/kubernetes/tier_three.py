@@ -162,6 +162,7 @@ def _in_order(proof: Proof, partner: Partner) -> None:
     report = proof.report
     with report.step(3, "rollout of another image") as figures:
         proof.settle()
+        running.require_running()
         proof.upgrade("image.tag=0.1.1")
         proof.settle()
         figures["images"] = sorted({pod["spec"]["containers"][0]["image"] for pod in proof.pods()})
@@ -212,6 +213,7 @@ def _by_force(proof: Proof, partner: Partner) -> None:
     for kind in KINDS:
         with proof.report.step(3, f"{kind} killed by SIGKILL") as figures:
             proof.settle()
+            running.require_running()
             before = partner.messages
             figures["exit code"] = _kill(proof, f"segwire-{kind}-0")
             proof.settle()

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 RATE = 200
 LONGEST_S = 1800
@@ -25,17 +25,30 @@ class Traffic:
             )
         self._log = folder / f"{name}.log"
 
+    def require_running(self) -> None:
+        """See that it sends still.
+
+        Raises:
+            AssertionError: it does not; with its last words.
+        """
+        if self._process.poll() is not None:
+            self._complain()
+
+    def _complain(self) -> NoReturn:
+        words = self._log.read_text(encoding="utf-8", errors="replace")[-1500:]
+        raise AssertionError(f"the sender ended with {self._process.returncode}: {words}")
+
     def stop(self) -> dict[str, Any]:
         """Stop sending, wait for the comparison, and return the report.
 
         Raises:
             AssertionError: it ended in another way; with its last words.
         """
+        self.require_running()
         self._process.terminate()
         self._process.wait(_VERIFY_LIMIT_S)
-        words = self._log.read_text(encoding="utf-8", errors="replace")[-1500:]
         if not self._report.exists():
-            raise AssertionError(f"the sender ended with {self._process.returncode}: {words}")
+            self._complain()
         found: dict[str, Any] = json.loads(self._report.read_text(encoding="utf-8"))
         return found
 
