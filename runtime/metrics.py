@@ -64,6 +64,16 @@ SPOOL_RECORDS = Gauge(
 SPOOL_OLDEST_AGE_SECONDS = Gauge(
     "segwire_ingest_spool_oldest_age_seconds", "Age of the oldest record not yet in Kafka, else 0.", ["spool"]
 )
+SPOOL_SOURCE_RECORDS = Gauge(
+    "segwire_ingest_spool_source_records",
+    "Spooled records not yet in Kafka, by spool directory and source.",
+    ["spool", "source"],
+)
+SPOOL_SOURCE_OLDEST_AGE_SECONDS = Gauge(
+    "segwire_ingest_spool_source_oldest_age_seconds",
+    "Age of a source's oldest record not yet in Kafka, else 0.",
+    ["spool", "source"],
+)
 SPOOL_APPENDS = Counter("segwire_ingest_spool_appends", "Appends, by result (synced, full or failed).", ["result"])
 SPOOL_FSYNC_SECONDS = Histogram(
     "segwire_ingest_spool_fsync_seconds", "Writing and syncing one group of appends.", buckets=_LATENCY_S

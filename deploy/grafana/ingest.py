@@ -99,6 +99,17 @@ _STORES = Row(
             unit="s",
         ),
         graph(
+            "In the spool, by source",
+            "Whose messages Kafka does not have yet.",
+            level("segwire_ingest_spool_source_records", "source"),
+        ),
+        graph(
+            "Age of the oldest in the spool, by source",
+            "How late the messages of a source are, should it go on now.",
+            level("segwire_ingest_spool_source_oldest_age_seconds", "source", how="max"),
+            unit="s",
+        ),
+        graph(
             "Time to sync",
             "One group of appends; while Kafka is slow, answers wait for it.",
             *quantiles("segwire_ingest_spool_fsync_seconds"),

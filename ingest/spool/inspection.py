@@ -9,7 +9,7 @@ from ingest.spool.files import read_range
 from ingest.spool.frame import Whole, scan
 from ingest.spool.intervals import Intervals
 from ingest.spool.lock import LOCK_FILE, Holder, read_holder
-from ingest.spool.record import UnreadablePayload, received_at_ms
+from ingest.spool.record import UnreadablePayload, decode_head
 from ingest.spool.segment import (
     CORRUPT_SUFFIX,
     HEADER_BYTES,
@@ -19,6 +19,14 @@ from ingest.spool.segment import (
 )
 
 _WHOLE_FILE = 1 << 62
+
+
+class SourceReport(msgspec.Struct):
+    """What is pending of one source; `oldest_ms` is when the oldest of it was received."""
+
+    source: str
+    pending_records: int
+    oldest_ms: int
 
 
 class SegmentReport(msgspec.Struct):
@@ -39,6 +47,7 @@ class SpoolReport(msgspec.Struct):
     directory: str
     held_by: Holder | None
     cursor: str
+    sources: list[SourceReport]
     segments: list[SegmentReport]
     records: int
     pending_records: int
@@ -70,9 +79,11 @@ def inspect_spool(directory: Path) -> SpoolReport:
     """
     cursor_state, cursor = _cursor(directory)
     segments = []
+    sources: dict[str, SourceReport] = {}
     for name in list_segments(directory):
         try:
-            segments.append(_inspect_segment(directory, name, cursor.intervals(name.file_name, HEADER_BYTES)))
+            done = cursor.intervals(name.file_name, HEADER_BYTES)
+            segments.append(_inspect_segment(directory, name, done, sources))
         except FileNotFoundError:
             continue  # finished while we looked
     corrupt = [path.stat().st_size for path in directory.glob(f"*{CORRUPT_SUFFIX}")]
@@ -80,6 +91,7 @@ def inspect_spool(directory: Path) -> SpoolReport:
         directory=str(directory),
         held_by=read_holder(directory),
         cursor=cursor_state,
+        sources=sorted(sources.values(), key=lambda report: report.source),
         segments=segments,
         records=sum(segment.records for segment in segments),
         pending_records=sum(segment.pending_records for segment in segments),
@@ -90,7 +102,9 @@ def inspect_spool(directory: Path) -> SpoolReport:
     )
 
 
-def _inspect_segment(directory: Path, name: SegmentName, done: Intervals) -> SegmentReport:
+def _inspect_segment(
+    directory: Path, name: SegmentName, done: Intervals, sources: dict[str, SourceReport]
+) -> SegmentReport:
     path = directory / name.file_name
     data, _ = read_range(path, 0, _WHOLE_FILE)
     is_sound_header(data, path)
@@ -98,7 +112,7 @@ def _inspect_segment(directory: Path, name: SegmentName, done: Intervals) -> Seg
     for part in scan(data[HEADER_BYTES:], name.salt, HEADER_BYTES):
         size_bytes = part.end - part.offset
         if isinstance(part, Whole):
-            _count(report, part, done)
+            _count(report, part, done, sources)
         elif part.torn:
             report.unfinished_bytes += size_bytes
         else:
@@ -106,17 +120,21 @@ def _inspect_segment(directory: Path, name: SegmentName, done: Intervals) -> Seg
     return report
 
 
-def _count(report: SegmentReport, part: Whole, done: Intervals) -> None:
+def _count(report: SegmentReport, part: Whole, done: Intervals, sources: dict[str, SourceReport]) -> None:
     report.records += 1
     if done.past(part.offset) >= part.end:
         return
     report.pending_records += 1
     try:
-        received_ms = received_at_ms(part.payload)
+        head = decode_head(part.payload)
     except UnreadablePayload:
         report.damaged_bytes += part.end - part.offset
         return
+    received_ms = head.received_at_ms
     report.oldest_ms = received_ms if report.oldest_ms is None else min(report.oldest_ms, received_ms)
+    source = sources.setdefault(head.source, SourceReport(head.source, 0, received_ms))
+    source.pending_records += 1
+    source.oldest_ms = min(source.oldest_ms, received_ms)
 
 
 def _cursor(directory: Path) -> tuple[str, Cursor]:

@@ -7,6 +7,8 @@ from ingest.spool.cursor import Cursor, cursor_of
 from ingest.spool.intervals import Intervals
 from ingest.spool.record import Position
 from ingest.spool.segment import HEADER_BYTES, SegmentName
+from ingest.spool.shares import Shares
+from ingest.spool.state import Pending
 
 _AGE_STEP_MS = 1000
 
@@ -14,7 +16,7 @@ _AGE_STEP_MS = 1000
 class SegmentLedger:
     """One segment: what of it is durable, and what of that is done."""
 
-    __slots__ = ("_ages", "done", "done_records", "keep", "name", "records", "size_bytes")
+    __slots__ = ("_ages", "done", "done_records", "keep", "name", "records", "shares", "size_bytes")
 
     def __init__(self, name: SegmentName, done: Intervals | None = None) -> None:
         """Begin with no records; `done` is what the cursor knows."""
@@ -26,6 +28,7 @@ class SegmentLedger:
         self.done_records = 0
         self.keep = False
         """Something in it could not be read or set aside: when finished it is kept under another name."""
+        self.shares = Shares()
         self._ages: list[tuple[int, int]] = []
 
     @property
@@ -38,10 +41,11 @@ class SegmentLedger:
         """Whether nothing is left to do in what is durable of it."""
         return self.done.low >= self.size_bytes
 
-    def add(self, offset: int, end: int, received_at_ms: int) -> None:
+    def add(self, offset: int, end: int, received_at_ms: int, source: str) -> None:
         """Take note of a record that was found; they come in the order of their offsets."""
-        if self.done.past(offset) >= end:
-            self.done_records += 1
+        is_done = self.done.past(offset) >= end
+        self.done_records += is_done
+        self.shares.add(source, offset, received_at_ms, pending=not is_done)
         self.grow(1, offset, end, received_at_ms)
 
     def grow(self, records: int, offset: int, end: int, received_at_ms: int) -> None:
@@ -77,6 +81,8 @@ class Ledger:
             segment = self.segments[name.number] = SegmentLedger(name)
             self.total_bytes += segment.size_bytes
         offset, end = positions[0].offset, positions[-1].end
+        for position in positions:
+            segment.shares.add(position.source, position.offset, received_at_ms, pending=True)
         segment.grow(len(positions), offset, end, received_at_ms)
         self.total_bytes += end - offset
         self.pending_records += len(positions)
@@ -92,6 +98,7 @@ class Ledger:
         if segment is None or not segment.done.add(position.offset, position.end):
             return False
         segment.done_records += 1
+        segment.shares.done(position.source)
         self.pending_records -= 1
         return True
 
@@ -126,6 +133,20 @@ class Ledger:
             if segment.pending_records:
                 return segment.oldest_ms()
         return None
+
+    def pending(self) -> dict[str, Pending]:
+        """Return what is pending of each source that has any."""
+        found: dict[str, Pending] = {}
+        for segment in list(self.segments.values()):
+            for source, records, oldest_ms in segment.shares.pending(segment.done.low):
+                before = found.get(source)
+                # The oldest segment comes first.
+                found[source] = (
+                    Pending(records, oldest_ms)
+                    if before is None
+                    else Pending(before.records + records, before.oldest_ms)
+                )
+        return found
 
     def cursor(self) -> Cursor:
         """Take down what is done now."""

@@ -140,7 +140,8 @@ def _take(data: bytes, span: Span, records_max: int) -> Harvest:
             record = decode_record(part.payload)
         except UnreadablePayload:
             break
-        harvest.spooled.append(Spooled(Position(span.name.number, part.offset, part.end), record))
+        position = Position(span.name.number, part.offset, part.end, record.source)
+        harvest.spooled.append(Spooled(position, record))
         harvest.end = part.end
     return harvest
 

@@ -22,11 +22,15 @@ class SpoolRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Position(msgspec.Struct, frozen=True, order=True, gc=False):
-    """Where a record is: segment number, and the bytes [offset, end) of that segment. Orders oldest first."""
+    """Where a record is: segment number, and the bytes [offset, end) of that segment. Orders oldest first.
+
+    `source` is whose it is.
+    """
 
     segment: int
     offset: int
     end: int
+    source: str = ""
 
 
 class Spooled(msgspec.Struct, frozen=True, gc=False):
@@ -40,15 +44,17 @@ class UnreadablePayload(ValueError):  # noqa: N818 - named for what it tells
     """Whole bytes that are no record."""
 
 
-class _Head(msgspec.Struct, array_like=True, gc=False):
+class RecordHead(msgspec.Struct, array_like=True, gc=False):
     """The part of a record that is wanted of every one; decoding it copies nothing of the rest."""
 
     received_at_ms: int
+    request_id: str
+    source: str
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(SpoolRecord)
-_head_decoder = msgspec.msgpack.Decoder(_Head)
+_head_decoder = msgspec.msgpack.Decoder(RecordHead)
 encode_record = _encoder.encode
 
 
@@ -64,13 +70,13 @@ def decode_record(payload: bytes) -> SpoolRecord:
         raise UnreadablePayload(str(error)) from None
 
 
-def received_at_ms(payload: bytes) -> int:
-    """Read only when a record was received.
+def decode_head(payload: bytes) -> RecordHead:
+    """Read only when a record was received, and from whom.
 
     Raises:
         UnreadablePayload: it is no record.
     """
     try:
-        return _head_decoder.decode(payload).received_at_ms
+        return _head_decoder.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UnreadablePayload(str(error)) from None

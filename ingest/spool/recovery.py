@@ -12,7 +12,7 @@ from ingest.spool.cursor import Cursor, read_cursor
 from ingest.spool.files import read_range, sync_directory
 from ingest.spool.frame import Damaged, Whole, scan
 from ingest.spool.ledger import SegmentLedger
-from ingest.spool.record import UnreadablePayload, received_at_ms
+from ingest.spool.record import UnreadablePayload, decode_head
 from ingest.spool.segment import HEADER_BYTES, SegmentName, is_sound_header, list_segments
 from runtime.metrics import SPOOL_TORN
 
@@ -90,7 +90,8 @@ def _recover_segment(directory: Path, name: SegmentName, cursor: Cursor) -> Segm
 
 def _add(segment: SegmentLedger, directory: Path, part: Whole, data: bytes) -> None:
     try:
-        segment.add(part.offset, part.end, received_at_ms(part.payload))
+        head = decode_head(part.payload)
+        segment.add(part.offset, part.end, head.received_at_ms, head.source)
     except UnreadablePayload:
         _pass_over(segment, directory, Damaged(part.offset, part.end, torn=False), data)
 

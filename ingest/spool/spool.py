@@ -16,7 +16,7 @@ import structlog
 from ingest.spool.cursor import remove_cursor
 from ingest.spool.errors import SpoolClosed, SpoolError, SpoolFailed, SpoolFull, disk_error
 from ingest.spool.frame import FRAME_HEAD
-from ingest.spool.gauges import publish_gauges, withdraw_gauges
+from ingest.spool.gauges import SourceGauges, publish_gauges, withdraw_gauges
 from ingest.spool.health import Health
 from ingest.spool.ledger import Ledger
 from ingest.spool.lock import DirectoryLock
@@ -27,7 +27,7 @@ from ingest.spool.record import PAYLOAD_BYTES_MAX, Position, Spooled, SpoolRecor
 from ingest.spool.recovery import Recovered, recover
 from ingest.spool.removal import Removal
 from ingest.spool.segment import HEADER_BYTES
-from ingest.spool.state import Level, SpoolLimits, SpoolState
+from ingest.spool.state import Level, Pending, SpoolLimits, SpoolState
 from ingest.spool.writer import Append, Outcome, Writer
 from runtime.clock import Clock
 from runtime.metrics import SPOOL_APPENDS, SPOOL_FSYNC_SECONDS, SPOOL_REPLAYED
@@ -68,6 +68,8 @@ class Spool:
         self._waiting_since_s: float | None = None
         self._closed = False
         publish_gauges(self, clock)
+        self._sources = SourceGauges(self, clock)
+        self._sources.show(self.pending())
 
     @classmethod
     async def open(cls, directory: Path, limits: SpoolLimits, clock: Clock) -> Self:
@@ -115,7 +117,7 @@ class Spool:
             self._queued_bytes += FRAME_HEAD.size + len(payload)
             if self._waiting_since_s is None:
                 self._waiting_since_s = self._clock.monotonic_s()
-            self._writer.append(Append(payload, record.received_at_ms, future))
+            self._writer.append(Append(payload, record.received_at_ms, record.source, future))
         else:
             future.set_exception(error)
         return future
@@ -168,6 +170,10 @@ class Spool:
             trouble=hangs or self._health.trouble(used_bytes),
         )
 
+    def pending(self) -> dict[str, Pending]:
+        """Return what is pending of each source that has any; any thread may ask."""
+        return self._ledger.pending()
+
     async def probe(self) -> SpoolState:
         """Ask the disk whether it takes bytes, where there is no append to find out; return the state after that."""
         try:
@@ -194,6 +200,7 @@ class Spool:
         await self._marks.save()
         await self._writer.stop()
         withdraw_gauges(self)
+        self._sources.withdraw()
         await asyncio.to_thread(self._release, remove_if_empty and not self._ledger.segments)
 
     def _release(self, remove_directory: bool) -> None:
@@ -238,6 +245,7 @@ class Spool:
             return
         _SYNCED.inc(len(group))
         self._ledger.committed(outcome.name, outcome.positions, group[0].received_at_ms)
+        self._sources.show({append.source for append in group})
         self._health.disk_took()
         for append, position in zip(group, outcome.positions, strict=True):
             if not append.future.done():

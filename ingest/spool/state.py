@@ -29,6 +29,13 @@ class SpoolState(msgspec.Struct, frozen=True):
     trouble: str | None
 
 
+class Pending(msgspec.Struct, frozen=True):
+    """What is pending of one source; `oldest_ms` is when its oldest record was received, to a second."""
+
+    records: int
+    oldest_ms: int
+
+
 class SpoolLimits(msgspec.Struct, frozen=True):
     """The bounds of one spool directory."""
 

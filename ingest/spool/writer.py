@@ -31,6 +31,7 @@ class Append(msgspec.Struct, gc=False):
 
     payload: bytes
     received_at_ms: int
+    source: str
     future: asyncio.Future[Position]
 
 
@@ -226,7 +227,7 @@ def _framed(group: Sequence[Append], segment: ActiveSegment) -> tuple[bytes, lis
         end = offset + FRAME_HEAD.size + len(payload)
         parts.append(head_of(salt, offset, payload))
         parts.append(payload)
-        positions.append(Position(number, offset, end))
+        positions.append(Position(number, offset, end, append.source))
         offset = end
     return b"".join(parts), positions
 

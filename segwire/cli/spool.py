@@ -59,6 +59,9 @@ def _format_report(report: "SpoolReport", now_ms: int) -> str:
         f"  cursor    {report.cursor}",
         f"  corrupt   {report.corrupt_files} set aside, {report.corrupt_bytes:,} bytes",
     ]
+    if report.sources:
+        waiting = [(s.source, f"{s.pending_records:,}", _age(s.oldest_ms, now_ms)) for s in report.sources]
+        lines.append(format_columns(("SOURCE", "PENDING", "OLDEST"), waiting))
     if report.segments:
         rows = [
             (

@@ -14,10 +14,10 @@ from prometheus_client import REGISTRY
 
 from ingest.spool.adoption import adopt
 from ingest.spool.errors import SpoolClosed, SpoolFull, SpoolLocked
-from ingest.spool.inspection import inspect_spool, inspect_spools
+from ingest.spool.inspection import SourceReport, inspect_spool, inspect_spools
 from ingest.spool.record import Position
 from ingest.spool.spool import Spool
-from ingest.spool.state import Level, SpoolLimits
+from ingest.spool.state import Level, Pending, SpoolLimits
 from runtime.clock import SystemClock
 from tests.support.producer import HandClock
 from tests.support.spool import (
@@ -351,6 +351,12 @@ def test_inspection_sees_a_spool_in_use_without_touching_it(tmp_path: Path) -> N
         assert report.held_by.pid == os.getpid()
         assert (report.records, report.pending_records, report.cursor) == (5, 4, "sound")
         assert report.oldest_ms == RECEIVED_AT_MS + 1
+        assert report.sources == [SourceReport("dev", 4, RECEIVED_AT_MS + 1)]
+        assert spool.pending() == {"dev": Pending(4, RECEIVED_AT_MS)}
+        shown = {"spool": "worker-0", "source": "dev"}
+        assert REGISTRY.get_sample_value("segwire_ingest_spool_source_records", shown) == 4
+        age_s = REGISTRY.get_sample_value("segwire_ingest_spool_source_oldest_age_seconds", shown)
+        assert age_s == pytest.approx((SystemClock().now_ms() - RECEIVED_AT_MS) / 1000, abs=60)
         assert (report.segments[0].unfinished_bytes, report.corrupt_files) == (6, 0)
         assert await replay_numbers(spool) == [1, 2, 3, 4]
         await spool.close()

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from ingest.spool.record import Position, UnreadablePayload, decode_record, encode_record, received_at_ms
+from ingest.spool.record import Position, UnreadablePayload, decode_head, decode_record, encode_record
 from tests.support.spool import spool_record
 
 
@@ -11,8 +11,10 @@ def test_record_comes_back_as_it_was() -> None:
     assert decode_record(encode_record(record)) == record
 
 
-def test_receive_time_is_read_without_the_rest() -> None:
-    assert received_at_ms(encode_record(spool_record(7))) == spool_record(7).received_at_ms
+def test_receive_time_and_source_are_read_without_the_rest() -> None:
+    head = decode_head(encode_record(spool_record(7)))
+
+    assert (head.received_at_ms, head.source) == (spool_record(7).received_at_ms, "dev")
 
 
 def test_fields_added_later_are_passed_over() -> None:
@@ -27,9 +29,9 @@ def test_other_bytes_are_no_record(payload: bytes) -> None:
         decode_record(payload)
 
 
-def test_other_bytes_have_no_receive_time() -> None:
+def test_other_bytes_have_no_head() -> None:
     with pytest.raises(UnreadablePayload):
-        received_at_ms(b"\x91\xa1a")
+        decode_head(b"\x91\xa1a")
 
 
 def test_positions_order_oldest_first() -> None:
