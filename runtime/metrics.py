@@ -89,6 +89,13 @@ SECRET_RELOADS = Counter(
     ["result"],
 )
 
+# Traces, of any service
+TRACE_SPANS = Counter(
+    "segwire_trace_spans",
+    "Spans handed to the collector, by result (taken, or lost as it did not take them).",
+    ["result"],
+)
+
 # Processors
 RECORDS_IN = Counter("segwire_processor_records", "Input records committed.", ["processor"])
 RECORDS_OUT = Counter(

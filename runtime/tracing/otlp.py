@@ -3,6 +3,7 @@
 The only module that imports OpenTelemetry; it is imported where traces are on. Source: ADR 18.
 """
 
+import logging
 import os
 import socket
 import threading
@@ -10,16 +11,18 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Final
 
+import structlog
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from runtime.metrics import TRACE_SPANS
 from runtime.tracing.attributes import ERROR_TYPE, SCHEMA_URL
 from runtime.tracing.tracer import Attributes, Kind, Span
 from schemas.trace_context import TraceContext
@@ -31,6 +34,8 @@ _DELAY_MS: Final = 1_000
 _EXPORT_S: Final = 5.0
 _CLOSE_S: Final = 2.0
 _HEXADECIMAL: Final = 16
+
+_log = structlog.get_logger()
 
 _KINDS: Final[dict[Kind, SpanKind]] = {
     "server": SpanKind.SERVER,
@@ -97,13 +102,42 @@ class OtlpTracer:
         ending.join(timeout_s)
 
 
+class ReportingExporter(SpanExporter):
+    """Counts what became of spans, and logs where an outage of the collector begins and where it ends."""
+
+    def __init__(self, exporter: SpanExporter, service: str) -> None:
+        """Send with `exporter`."""
+        self._exporter = exporter
+        # The thread that exports is the SDK's, and knows nothing of the service.
+        self._log = _log.bind(service=service)
+        self._is_out = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send spans; blocks for some seconds at most."""
+        result = self._exporter.export(spans)
+        is_out = result is not SpanExportResult.SUCCESS
+        TRACE_SPANS.labels(result="lost" if is_out else "taken").inc(len(spans))
+        if is_out and not self._is_out:
+            self._log.warning("traces_not_taken", spans=len(spans), remedy="see traces.endpoint, and the collector")
+        elif self._is_out and not is_out:
+            self._log.info("traces_taken_again")
+        self._is_out = is_out
+        return result
+
+    def shutdown(self) -> None:
+        """Send nothing more."""
+        self._exporter.shutdown()
+
+
 def otlp_tracer(service: str, url: str, ca_file: str | None) -> OtlpTracer:
     """Return a tracer that sends to the collector at `url`, which need not be there. Close it in the end."""
+    # It tells of each attempt; the report below tells of each outage.
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
     exporter = OTLPSpanExporter(url, ca_file, timeout=_EXPORT_S, compression=Compression.Gzip)
     return OtlpTracer(
         service,
         BatchSpanProcessor(
-            exporter,
+            ReportingExporter(exporter, service),
             max_queue_size=_QUEUE_SPANS,
             schedule_delay_millis=_DELAY_MS,
             max_export_batch_size=_BATCH_SPANS,

@@ -1,16 +1,18 @@
 """Spans of the SDK, without any collector."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
+import structlog
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from runtime.tracing.otlp import OtlpTracer
+from runtime.metrics import TRACE_SPANS
+from runtime.tracing.otlp import OtlpTracer, ReportingExporter
 from schemas.trace_context import parse_traceparent
 from tests.support.traces import SENDER
 
@@ -92,3 +94,38 @@ def test_the_end_does_not_wait_for_a_collector_that_hangs() -> None:
     tracer.close(timeout_s=0.01)
     assert hanging.wait(LIMIT_S)
     released.set()
+
+
+class Failing(SpanExporter):
+    """Takes spans, or not, as it is told."""
+
+    def __init__(self) -> None:
+        self.result = SpanExportResult.FAILURE
+        self.is_shut = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:  # noqa: ARG002
+        return self.result
+
+    def shutdown(self) -> None:
+        self.is_shut = True
+
+
+def counted(result: str) -> float:
+    return float(TRACE_SPANS.labels(result=result)._value.get())
+
+
+def test_outage_of_the_collector_is_logged_once_and_every_span_counted() -> None:
+    failing = Failing()
+    lost, taken = counted("lost"), counted("taken")
+    with structlog.testing.capture_logs() as logs:
+        reporting = ReportingExporter(failing, "fan-out")
+        tracer = OtlpTracer("fan-out", SimpleSpanProcessor(reporting))
+        for result in (SpanExportResult.FAILURE, SpanExportResult.FAILURE, *[SpanExportResult.SUCCESS] * 3):
+            failing.result = result
+            tracer.start("POST", "server", None, {}).end()
+        tracer.close()
+    assert [(line["event"], line["service"]) for line in logs] == [
+        ("traces_not_taken", "fan-out"), ("traces_taken_again", "fan-out"),
+    ]  # fmt: skip
+    assert (counted("lost") - lost, counted("taken") - taken) == (2, 3)
+    assert failing.is_shut
