@@ -119,6 +119,22 @@ def test_a_partner_that_misbehaves_loses_nothing_and_holds_up_nobody_else(
     stage.wait_done("bad")
     assert set(tried.values()) == {2}
 
+    # 503 and how long: left alone until then, and nothing is parked.
+    bad.requests.clear()
+    refused_s: list[float] = []
+
+    def asks_to_wait(request: Request) -> Reply:
+        if refused_s and request.at_s > refused_s[0] + 1:
+            return Reply()
+        refused_s.append(request.at_s)
+        return Reply(503, headers=("Retry-After: 2",))
+
+    bad.behaviour = asks_to_wait
+    senders.say_all([(number, "4", True) for number in range(2, 6)], partners=2)
+    stage.wait_done("bad")
+    assert min(request.at_s for request in bad.requests if request.at_s > refused_s[-1]) >= refused_s[0] + 2
+    assert len(refused_s) <= 8  # once each message, side by side
+
     # Nobody there: all of it waits, and the other destination has its own.
     bad.go_away()
     for number in range(2, 6):

@@ -1,15 +1,24 @@
 """The sink that `docs/SINKS.md` shows is a sink."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from runtime.loop import TransactionLoop
 from runtime.processor import Backpressure
+from runtime.settings import Settings
 from schemas.avro_codec import encode_key, encode_membership
+from schemas.requests import REDRIVE, request_headers
+from schemas.topics import TopicNames
+from sinks.context import SinkContext
 from sinks.frame import SinkProcessor
+from sinks.redelivery import Redelivery
 from tests.support.published import key, row
 from tests.support.sinks import ManualClock, record
 
@@ -18,8 +27,11 @@ KEY = encode_key(key())
 
 
 def example() -> str:
-    (found,) = re.findall(r"```python\n(.*?)```", _PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    return str(found)
+    return examples()[0]
+
+
+def examples() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", _PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
 @pytest.fixture
@@ -54,3 +66,37 @@ def test_it_waits_where_it_cannot_write(shown: dict[str, Any]) -> None:
     processor = SinkProcessor("mine", "rows", "dead", shown["sink"], ManualClock())
     with pytest.raises(Backpressure):
         processor.process([record(1, put(1), KEY)])
+
+
+def test_what_it_set_aside_comes_back_to_it_and_an_older_row_changes_nothing(
+    shown: dict[str, Any], tmp_path: Path
+) -> None:  # fmt: skip
+    hosted: dict[str, Any] = {}
+
+    def loop(_settings: object, name: str, topic: str, _section: object, processor: Any, _state: None) -> str:
+        hosted[topic] = processor
+        return name
+
+    around = {"SinkProcessor": SinkProcessor, "SystemClock": ManualClock, "Redelivery": Redelivery}
+    known = {
+        **shown,
+        **around,
+        "transaction_loop": loop,
+        "SinkContext": SinkContext,
+        "TransactionLoop": TransactionLoop,
+    }
+    exec(compile(examples()[1], str(_PAGE), "exec"), known)
+    names = TopicNames("")
+    path = tmp_path / "rows.db"
+    section = shown["SqliteSettings"](type="sqlite", path=str(path))
+    with ExitStack() as cleanup:
+        context = SinkContext("mine", Settings(), names, cleanup)
+        assert known["sqlite_loops"](context, section) == ["sink-mine", "sink-mine:requests"]
+    hosted[names.segment_membership].process([record(9, put(5), KEY)])
+    for offset, version in ((3, 4), (7, 6)):
+        headers: Any = request_headers("mine", REDRIVE, (names.segment_membership, 0, offset))
+        hosted[names.sink_requests].process([msgspec.structs.replace(record(1, put(version), KEY), headers=headers)])
+    with closing(sqlite3.connect(path)) as written:
+        assert written.execute("SELECT version FROM membership").fetchall() == [(6,)]
+    for processor in (hosted[names.segment_membership], *hosted[names.sink_requests]._processors.values()):
+        processor._sink._file.close()
