@@ -12,6 +12,7 @@ from tests.support.kafka import read_all, wait_until
 from tests.support.pages import ROOT, Reader
 from tests.support.postgres import query
 from tests.support.published_topics import Key, changes, rows
+from tests.support.registry import fetch_registry
 from tests.support.stack import LIMIT_S, Up
 
 CLIENT, FIRST = "74323", "19393572368547369350319949416899715727"
@@ -37,6 +38,7 @@ def schema_ids(up: Up) -> set[int]:
 def test_demo_plays_the_samples_and_then_gentle_traffic_and_the_database_has_it(
     start_up: StartUp, tmp_path: Path
 ) -> None:
+    fetch_registry()
     up = start_up("--demo", "--with", "postgres,registry")
     active = {Key(CLIENT, "423", who, what) for who, what in ((FIRST, "14356"), (SECOND, "10329"), (SECOND, "23954"))}
 

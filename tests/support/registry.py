@@ -8,9 +8,17 @@ import httpx2
 
 from runtime.registry.client import RegistryClient
 from runtime.registry_settings import SchemaRegistrySettings
+from segwire.embedded.kafka.download import fetch_by_jgo
+from segwire.embedded.kafka.progress import NoProgress
+from segwire.embedded.registry.application import RegistryApplication, registry_cache_dir
 
 URL = "http://registry.test/apis/ccompat/v7"
 _OK, _MISSING, _CONFLICT = 200, 404, 409
+
+
+def fetch_registry() -> None:
+    """See that the real one is in the cache, so that a start need not wait for a download."""
+    RegistryApplication(registry_cache_dir(), fetch_by_jgo, NoProgress()).ensure()
 
 
 class FakeRegistry:
