@@ -14,6 +14,7 @@ from tests.kubernetes.lab import run, start, wait_until
 from tests.kubernetes.tools import CRD_FOLDER, PROGRAMS, find
 
 ETCD, PEER, API = 23790, 23800, 26443
+SERVICES = "10.96.0.0/16"
 ZONES = ("a", "b", "c")
 
 Resource = dict[str, Any]
@@ -122,7 +123,7 @@ class ControlPlane:
         options = [f"--etcd-servers={client}", f"--cert-dir={self.folder}/certificates", "--bind-address=127.0.0.1"]
         options += ["--advertise-address=127.0.0.1", f"--secure-port={API}", "--endpoint-reconciler-type=none"]
         options += ["--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={key}"]
-        options += [f"--service-account-signing-key-file={key}", "--service-cluster-ip-range=10.96.0.0/16"]
+        options += [f"--service-account-signing-key-file={key}", f"--service-cluster-ip-range={SERVICES}"]
         options += [f"--token-auth-file={self.folder}/tokens.csv", "--authorization-mode=RBAC", "--allow-privileged"]
         options += ["--kubelet-preferred-address-types=InternalIP"]
         start(self.folder, "kube-apiserver", str(PROGRAMS / "kube-apiserver"), *options)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.kubernetes.control_plane import ControlPlane
+from tests.kubernetes.control_plane import SERVICES, ControlPlane
 from tests.kubernetes.lab import make_groups, run, start, wait_until
 from tests.kubernetes.tools import PROGRAMS
 
@@ -49,6 +49,8 @@ class RealNodes:
         for number in range(1, len(self.names) + 1):
             run("ip", "address", "add", f"{NET}.{number}/24", "dev", BRIDGE)
         run("ip", "link", "set", BRIDGE, "up")
+        # What comes from here finds a route first, and only then the address of a pod behind a service's.
+        run("ip", "route", "add", SERVICES, "dev", BRIDGE, "src", ADDRESS)
         folder = self._folder / "cni"
         folder.mkdir(parents=True, exist_ok=True)
         addresses = {"subnet": f"{NET}.0/24", "rangeStart": f"{NET}.20", "gateway": ADDRESS}
