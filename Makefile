@@ -98,7 +98,7 @@ helm-check: helm-tools  ## The chart: lint, schemas, and what Segwire itself rea
 image: setup  ## The image, with podman (Debian: podman buildah runc; mmdebstrap where no registry is)
 	deploy/image/build.sh
 
-image-checks: image  ## Hadolint on the Containerfile, and dist/*.cdx.json: what the image consists of (needs Go; minutes)
+image-checks: image  ## Hadolint on the Containerfile, and dist/*.cdx.json: what the image consists of
 	$(BIN)/python -m tests.kubernetes.image_checks
 
 k8s: setup  ## The chart on a real API server, then on real nodes under traffic (root; first time half an hour)

@@ -27,9 +27,12 @@ def make() -> list[Path]:
     return [FOLDER / name for name in archives]
 
 
-def save(archive: Path, tag: str) -> None:
-    """Write an image into an archive."""
-    _podman("save", "--quiet", "--output", str(archive), tag)
+def run_inside(command: list[str], folders: dict[str, str]) -> str:
+    """Run a command in a container of the image, with folders of this machine to read; return what it printed."""
+    shown = [word for here, there in folders.items() for word in ("--volume", f"{here}:{there}:ro")]
+    program, *arguments = command
+    options = ["--rm", "--read-only", "--cap-drop=ALL", "--network=none", *shown, "--entrypoint", program]
+    return _podman("run", *options, SEGWIRE, *arguments)
 
 
 def size_bytes() -> int:
