@@ -1,15 +1,22 @@
 """Every command that a page shows is run by a test, or says what it needs; and ours are commands that we take."""
 
+import re
 from pathlib import Path
 
 import pytest
+from prometheus_client.metrics import MetricWrapperBase
 
+from processors.rules import state_codec
+from runtime import metrics
+from runtime.loop_histogram import LoopHistogram
 from tests.support.command_lines import command_lines, fault, ours, unknown
 from tests.support.documented import Block, Step, blocks, run_by, spans, steps, unlike, unmarked
 from tests.test_tidy import read, tracked
 
 ROOT = Path(__file__).parent.parent
 PAGES = tracked("*.md")
+
+_METRIC = re.compile(r"\bsegwire_(?:ingest|processor|membership|sink|outbound|visible)_[a-z_]*[a-z]\b(?![*…])")
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -26,6 +33,28 @@ def test_commands_of_ours_are_commands_that_we_take(name: str) -> None:
     lines = [words for block in shell for words in command_lines(block)]
     faults = [*map(fault, lines), *map(unknown, spans(page))]
     assert [each for each in faults if each is not None] == []
+
+
+def test_metrics_that_are_named_are_declared() -> None:
+    values = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase | LoopHistogram)]
+    declared = {family.name for value in values for family in value.collect()}
+    # Tables of the PostgreSQL sink.
+    known = {"segwire_sink_offset", "segwire_sink_refusal", "segwire_sink_migration"} | declared
+    ends = ("", "_total", "_bucket", "_sum", "_count")
+    wrong = {
+        (name, metric)
+        for name in PAGES
+        for metric in _METRIC.findall(read(name))
+        if not any(metric.removesuffix(end) in known for end in ends)
+    }
+    assert len(declared) > 10
+    assert wrong == set()
+
+
+def test_upgrades_are_told_of_with_the_present_format_of_the_state() -> None:
+    (line,) = [line for line in read("docs/OPERATIONS.md").splitlines() if line.startswith("| membership state,")]
+    versions = range(1, state_codec.VERSION[0] + 1)
+    assert line.split("|")[2:4] == [f" {versions[-1]} ", f" {', '.join(map(str, versions))} "]
 
 
 def test_the_pages_have_commands() -> None:
