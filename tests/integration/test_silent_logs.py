@@ -21,6 +21,7 @@ from tests.support.kafka import LIMIT_S, wait_until
 from tests.support.mounted import Mount
 from tests.support.posts import body, segment, user
 from tests.support.processors import Pipeline
+from tests.support.silence import assert_silent
 
 # Whatever is found of these in a log should not be there.
 PERSON, PARTNER, DEVICE = "70707070707070707070707070707070707070", "partner-hidden-1", "AEBE52E7-03EE-455A-B3C4-HIDDEN"
@@ -88,13 +89,6 @@ def statuses_of_tokens(ingest: IngestProcess) -> tuple[str, list[int]]:
     return token, [post(token), post(token + "x"), post(KEY), post(token, GOOD[:-1])]
 
 
-def assert_silent(said: str, *more: str) -> None:
-    assert said.strip(), "nothing was logged at all"
-    for telltale in (*TELLTALES, *more):
-        found = [line for line in said.splitlines() if telltale in line]
-        assert not found, (telltale, found)
-
-
 def delete(pipeline: Pipeline) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "segwire.cli.main", "privacy", "delete", "--aam-uuid", PERSON],
@@ -128,9 +122,9 @@ def test_no_outcome_of_a_message_tells_of_its_user_or_of_a_secret(pipeline: Pipe
     delete(pipeline)
     pipeline.wait_processed()
     pipeline.stop()
-    assert_silent(ingest.log.read_text(), *signature(KEY, GOOD).values(), *token.split("."))
+    assert_silent(ingest.log.read_text(), *TELLTALES, *signature(KEY, GOOD).values(), *token.split("."))
     for service in services:
-        assert_silent(service.said())
+        assert_silent(service.said(), *TELLTALES)
 
 
 def damage(spool: Path) -> None:
@@ -162,4 +156,4 @@ def test_neither_a_full_nor_a_damaged_spool_tells_of_users(tmp_path: Path) -> No
         said += ingest.log.read_text()
     for event in ("spool_full", "message_refused", "spool_corrupt"):
         assert event in said
-    assert_silent(said)
+    assert_silent(said, *TELLTALES)
