@@ -21,11 +21,12 @@ from processors.visibility import Visibility
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.dead_letters import dead_letter
-from runtime.errors import InvariantError
+from runtime.errors import InvariantError, SegwireError
 from runtime.processor import InputRecord, OutputRecord
 from runtime.state.keys import data_key, split_data_key
 from runtime.state.store import Timer
 from runtime.state.table import Codec, Groups, StateTable, Summary
+from runtime.timers_aside import TimersAside
 from schemas import headers
 from schemas.avro_codec import encode_key
 from schemas.avro_rows import MembershipEncoder
@@ -104,6 +105,7 @@ class Membership:
         self._encoder = encoder or MembershipEncoder()
         self._changes: Counter[tuple[str, str]] = Counter()
         self._dead: Counter[str] = Counter()
+        self._aside = TimersAside(STAGE)
         self._audience = Audience(table)
         self._segments = self._audience.segments
         self._visibility = Visibility(clock)
@@ -143,21 +145,30 @@ class Membership:
 
     def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
         """Let happen what is due; a budget keeps one turn short, the rest follows in the next."""
-        due = list(islice(self._due(now_ms, partitions), _TIMERS_PER_TURN))
+        self._aside.hold(partitions)
+        due = list(islice(self._aside.others(self._due(now_ms, partitions), now_ms), _TIMERS_PER_TURN))
         metrics.TIMERS_DUE.labels(processor=STAGE).set(len(due))
         self._table.load([timer.key for timer in due])
         outputs: list[OutputRecord] = []
         for timer in due:
-            self._table.fired(timer)
-            user = self._table[timer.key]
-            partition, key = split_data_key(timer.key)
-            story, due_at, version = Story(user, key.decode()), user.due_at, user.version
-            expire(story, now_ms, self._limits)
-            if not story.stored and user.due_at == due_at:
-                continue  # refreshed since: another timer stands for it
-            self._tell(timer.key, partition, story, version, outputs)
-            self._tell_identities(story, now_ms, outputs)
+            try:
+                self._fire(timer, now_ms, outputs)
+            except SegwireError:
+                raise
+            except Exception as error:
+                raise self._aside.failed(timer.key, now_ms, error) from error
         return outputs
+
+    def _fire(self, timer: Timer, now_ms: int, outputs: list[OutputRecord]) -> None:
+        self._table.fired(timer)
+        user = self._table[timer.key]
+        partition, key = split_data_key(timer.key)
+        story, due_at, version = Story(user, key.decode()), user.due_at, user.version
+        expire(story, now_ms, self._limits)
+        if not story.stored and user.due_at == due_at:
+            return  # refreshed since: another timer stands for it
+        self._tell(timer.key, partition, story, version, outputs)
+        self._tell_identities(story, now_ms, outputs)
 
     def committed(self) -> None:
         """Count what is now published."""

@@ -24,7 +24,7 @@ from runtime.kafka.asking import InstanceIdHeldError
 from runtime.kafka.transaction import OutcomeUnknown, RecordsFailed, TransactionAborted, TransactionalProducer
 from runtime.lag import LagMeter
 from runtime.open_transaction import OpenTransaction
-from runtime.processor import Backpressure, InputRecord, OutputRecord, Processor
+from runtime.processor import Backpressure, InputRecord, OutputRecord, Processor, TimerFailed
 from runtime.processor_settings import ProcessorSettings
 from runtime.rejoin import Rejoin
 from runtime.service import StopSignal
@@ -227,7 +227,11 @@ class TransactionLoop:
         partitions = [partition for partition in self._assignment.active() if partition in self._assignment.next]
         if not partitions:
             return
-        outputs = self._processor.punctuate(self._timers_until_ms(partitions), partitions)
+        try:
+            outputs = self._processor.punctuate(self._timers_until_ms(partitions), partitions)
+        except TimerFailed as failure:
+            self._punctuated_s = 0.0  # the others, at once
+            raise TransactionAborted(str(failure)) from failure
         # Timers moved without a word have to be stored too: else the same ones fill every turn, and no other gets one.
         if outputs or (self._state is not None and self._state.pending()):
             self._transaction.open()

@@ -43,6 +43,14 @@ class Backpressure(Exception):  # noqa: N818 - the name of what it is, not of a 
         self.processed = processed
 
 
+class TimerFailed(Exception):  # noqa: N818 - the name of what it is, not of a fault
+    """Raised by `punctuate`: a timer cannot fire, and is left out from now on. The open transaction is rolled back."""
+
+    def __init__(self, partition: int, kind: str) -> None:
+        """Say where, and of what kind the error was."""
+        super().__init__(f"a timer of partition {partition} failed ({kind})")
+
+
 class Processor(Protocol):
     """Decides what follows from records and from time, inside a transaction that may be aborted and run again."""
 
@@ -54,7 +62,11 @@ class Processor(Protocol):
         """
 
     def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
-        """Let happen what is due by `now_ms` in these partitions; also called where no records come."""
+        """Let happen what is due by `now_ms` in these partitions; also called where no records come.
+
+        Raises:
+            TimerFailed: one of them cannot, and the next call leaves it out.
+        """
 
     def committed(self) -> None:
         """Count what the transaction did: it is done for good."""

@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 from runtime import metrics
 from runtime.clock import Clock
+from runtime.errors import SegwireError
 from runtime.processor import Backpressure, InputRecord, OutputRecord
 from runtime.state.store import data_key, split_data_key
 from runtime.state.table import Codec, StateTable, Summary
+from runtime.timers_aside import TimersAside
 from schemas.avro_codec import AvroDecodeError, decode_key, decode_membership
 from schemas.membership import SegmentMembership, SegmentMembershipKey
 from schemas.redriven import Redriven, redriven_marks
@@ -78,6 +80,7 @@ class Outbound:
         self._dispatcher = dispatcher
         self._records = records
         self._clock = clock
+        self._aside = TimersAside(records.service)
         self._again = Again(records.destination, records.requests_topic, table, inbox, self, clock)
         self._dead: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
@@ -144,22 +147,37 @@ class Outbound:
         return outputs
 
     def _batches(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
+        self._aside.hold(partitions)
         due = (timer for partition in sorted(partitions) for timer in self._table.store.due(partition, now_ms))
-        timers = list(islice(due, _TIMERS_PER_TURN))
+        timers = list(islice(self._aside.others(due, now_ms), _TIMERS_PER_TURN))
         self._table.load(timer.key for timer in timers)
         # One that was moved in the open transaction is not due any more.
         keys = [timer.key for timer in timers if self._table[timer.key].due_at <= now_ms]
         users = {key: copy_state(self._table[key]) for key in keys}
+        mapping = self._plan.schedule.at(now_ms)
         try:
-            outputs = self._send(users, self._plan.schedule.at(now_ms), now_ms)
+            outputs = self._send(users, mapping, now_ms)
         except Backpressure:
             return ()  # They are due still, and come again with the next turn.
+        except SegwireError:
+            raise
+        except Exception:
+            self._set_aside_undecided(users, mapping, now_ms)
+            raise
         for user in users.values():
             user.due_at = NEVER
         for timer in timers:
             self._table.fired(timer)
         self._keep(users)
         return outputs
+
+    def _set_aside_undecided(self, users: dict[bytes, UserState], mapping: Mapping, now_ms: int) -> None:
+        """Set the first user aside of whom nothing can be decided; it is done before anything is sent."""
+        for key, user in users.items():
+            try:
+                list(self._deliveries({key: user}, mapping, now_ms, None))
+            except Exception as error:
+                raise self._aside.failed(key, now_ms, error) from error
 
     def committed(self) -> None:
         """Count what is now done for good."""

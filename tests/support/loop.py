@@ -9,7 +9,7 @@ from runtime.attempts import Attempts
 from runtime.isolation import Isolation, Place
 from runtime.kafka.transaction import RecordsFailed, TransactionAborted
 from runtime.loop import TransactionLoop
-from runtime.processor import Backpressure, InputRecord, OutputRecord
+from runtime.processor import Backpressure, InputRecord, OutputRecord, TimerFailed
 from runtime.service import StopSignal
 from runtime.settings import FanOutSettings
 
@@ -233,6 +233,7 @@ class Echo:
         self.poison: dict[str, Callable[[], None]] = {}
         self.batches: list[list[str]] = []
         self.punctuated: list[tuple[int, list[int]]] = []
+        self.timer_fails = 0
         self.settled = 0
         self.dropped = 0
 
@@ -248,6 +249,9 @@ class Echo:
 
     def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
         self.punctuated.append((now_ms, sorted(partitions)))
+        if self.timer_fails:
+            self.timer_fails -= 1
+            raise TimerFailed(0, "ValueError")
         due, self.due = self.due, []
         return [OutputRecord("out", -1, None, value) for value in due]
 

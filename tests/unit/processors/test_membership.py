@@ -1,23 +1,24 @@
 """How the processor hosts the rules: what it reads, writes, skips, sets aside; the store is a dictionary here."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import pytest
 
 from processors.membership import Membership, user_codec
+from processors.rules.departure import expire
 from processors.rules.expiry import TimeLimits
 from processors.rules.membership import apply_event, apply_heard
 from processors.rules.state import UserState
 from processors.rules.story import Story
 from runtime.errors import InvariantError, SegwireError
-from runtime.processor import InputRecord, OutputRecord
+from runtime.processor import InputRecord, OutputRecord, TimerFailed
 from runtime.state.store import Timer, data_key, split_data_key
 from runtime.state.table import ChangelogRecord, StateTable
 from schemas.avro_codec import decode_change, decode_key, decode_membership
 from schemas.event import Origin, SegmentEvent, encode_event
 from schemas.heard import Heard
-from schemas.membership import SegmentMembershipKey
+from schemas.membership import SegmentMembership, SegmentMembershipKey
 from schemas.privacy import PrivacyRequest, decode_identity, encode_privacy_request
 from schemas.topics import TopicNames
 from tests.support.events import CLIENT, DESTINATION, SEGMENT, USER, active, at, event, inactive, partner
@@ -51,6 +52,70 @@ def _record(told: SegmentEvent | bytes, offset: int, partition: int = 3) -> Inpu
 
 def removal(requested_at: int) -> bytes:
     return encode_privacy_request(PrivacyRequest(aam_uuid=USER, requested_at=requested_at, request_id="r"))
+
+
+def failing_for(uuid: str, error: Exception) -> Callable[..., None]:
+    def expire_or_fail(story: Story, now_ms: int, limits: TimeLimits) -> None:
+        expire(story, now_ms, limits)
+        if story.aam_uuid == uuid:  # after it has changed the user
+            raise error
+
+    return expire_or_fail
+
+
+def test_a_user_whose_timer_fails_is_left_out_alone_and_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host()
+    bad, good = "1" * 38, "2" * 38
+    for offset, uuid in enumerate((bad, good)):
+        host.process(event(active(at(1)), received_at=at(1), aam_uuid=uuid), offset=offset)
+    host.commit()
+    due_ms = at(5)
+    monkeypatch.setattr("processors.membership.expire", failing_for(bad, ValueError("a secret")))
+    with pytest.raises(TimerFailed, match=r"a timer of partition 3 failed \(ValueError\)"):
+        host.punctuate(due_ms, 3)
+    host.table.drop()
+    outputs = host.punctuate(due_ms, 3)
+    assert {decode_membership(o.value or b"").aam_uuid for o in outputs if o.topic == NAMES.segment_membership} == {
+        good
+    }
+    host.commit()
+    assert host.punctuate(due_ms + 1, 3) == []
+    # A later release, or only a later time: the exit is told then, and nothing was lost.
+    monkeypatch.undo()
+    assert host.punctuate(due_ms + 599_999, 3) == []
+    told = rows_among(host.punctuate(due_ms + 600_000, 3))
+    assert [(row.aam_uuid, row.status) for row in told] == [(bad, "INACTIVE")]
+
+
+def rows_among(outputs: Iterable[OutputRecord]) -> list[SegmentMembership]:
+    return [decode_membership(each.value or b"") for each in outputs if each.topic == NAMES.segment_membership]
+
+
+def test_where_every_timer_fails_the_service_stops_and_so_it_does_for_a_broken_invariant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host = Host()
+    for offset in range(21):
+        host.process(event(active(at(1)), received_at=at(1), aam_uuid=f"{offset:038d}"), offset=offset)
+    host.commit()
+
+    def fail(*_: object) -> None:
+        raise ValueError("a secret")
+
+    monkeypatch.setattr("processors.membership.expire", fail)
+    for _ in range(20):
+        with pytest.raises(TimerFailed):
+            host.punctuate(at(5), 3)
+        host.table.drop()
+    with pytest.raises(SegwireError, match="timers of more than 20 entries fail"):
+        host.punctuate(at(5), 3)
+    other = Host()
+    other.process(event(active(at(1)), received_at=at(1)))
+    other.commit()
+    broken = InvariantError("I4", "a version did not rise")
+    monkeypatch.setattr("processors.membership.expire", failing_for(USER, broken))
+    with pytest.raises(InvariantError):
+        other.punctuate(at(5), 3)
 
 
 class Host:

@@ -383,6 +383,21 @@ def test_what_timers_publish_is_committed_with_the_present_offsets() -> None:
     assert hosted.transactions.offsets[1] == {0: 2, 1: 1}
 
 
+def test_a_timer_that_fails_costs_a_rollback_and_the_records_and_other_timers_go_on() -> None:
+    state = FakeState(0)
+    hosted = Hosted(commit_interval_ms=10_000, state=state)
+
+    def fall_due() -> None:
+        hosted.processor.due, hosted.processor.timer_fails = [b"expired"], 1
+        hosted.clock.at_s += 1
+
+    published = hosted.run(hosted.assign(0), nothing, nothing, fall_due, *[nothing] * 4, ends={0: 2})
+    assert published == [["expired", "0/0", "0/1"]]
+    assert hosted.transactions.aborts == 1
+    assert (hosted.processor.dropped, hosted.transactions.letters) == (1, [])
+    assert "aborted" in state.calls
+
+
 def test_timers_that_were_moved_without_a_word_are_stored_too() -> None:
     state = FakeState(0)
     hosted = Hosted(commit_interval_ms=10, state=state)

@@ -1,16 +1,19 @@
 """How the processor hosts the rules; the store is a dictionary here, and the partner a function."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from runtime.processor import Backpressure, OutputRecord
+from runtime.processor import Backpressure, OutputRecord, TimerFailed
 from runtime.state.store import data_key
 from schemas.avro_codec import decode_receipt, encode_key
 from schemas.event import Partner
 from schemas.post_reading import parse_post
 from schemas.receipts import DeliveryReceipt
 from sinks.outbound.processor import OUTBOUND_CODEC
+from sinks.outbound.rules import decide
+from sinks.outbound.state import UserState
 from tests.support.outbound import DAY_MS, DPID, NOW_MS, USER, key_of, row
 from tests.support.outbound_host import PARTITION, Host
 from tests.support.partners import answer
@@ -152,6 +155,28 @@ def test_a_batch_goes_at_midnight_with_what_changed_since_the_last(batch: Host) 
     assert batch.processor.punctuate(midnight_ms + DAY_MS - 1, [PARTITION]) == []
     batch.processor.punctuate(midnight_ms + DAY_MS, [PARTITION])
     assert batch.statuses()[1:] == [{"one": "INACTIVE"}]
+
+
+def test_a_user_of_whom_nothing_can_be_decided_holds_up_no_other_of_the_batch(
+    batch: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = "7" * 38
+    batch.process(row("1", 1), row("2", 2, aam_uuid=other))
+    batch.commit()
+    midnight_ms = (NOW_MS // DAY_MS + 1) * DAY_MS
+
+    def decide_or_fail(user: UserState, *arguments: Any) -> object:
+        if "2" in user.segments:
+            raise ValueError("a secret")
+        return decide(user, *arguments)
+
+    monkeypatch.setattr("sinks.outbound.processor.decide", decide_or_fail)
+    with pytest.raises(TimerFailed):
+        batch.processor.punctuate(midnight_ms, [PARTITION])
+    assert batch.statuses() == []
+    batch.table.drop()
+    batch.processor.punctuate(midnight_ms, [PARTITION])
+    assert batch.statuses() == [{"one": "ACTIVE"}]
 
 
 def test_a_batch_waits_while_the_partner_is_down_and_fires_once_it_is_back(batch: Host) -> None:
