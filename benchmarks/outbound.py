@@ -105,8 +105,8 @@ def prepare(servers: str, users: int) -> None:
         row = SegmentMembership(
             client_id=key.client_id, destination_id=key.destination_id, aam_uuid=key.aam_uuid,
             segment_id=key.segment_id, status="ACTIVE",
-            since=now_ms, verified_at=now_ms, expires_at=None, cause="QUALIFIED", partners=[Partner(f"cookie-{number}", 12345)],
-            regions=[9], version=now_ms + number,
+            since=now_ms, verified_at=now_ms, expires_at=None, cause="QUALIFIED",
+            partners=[Partner(f"cookie-{number}", 12345)], regions=[9], version=now_ms + number,
         )  # fmt: skip
         partition = partition_of(key.aam_uuid, PARTITIONS)
         producer.produce(names.segment_membership, encode_membership(row), encode_key(key), partition)
