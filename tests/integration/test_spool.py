@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -147,7 +146,9 @@ def test_late_news_of_a_closed_segment_does_not_touch_the_one_after_it(tmp_path:
         await asyncio.sleep(0)  # now the writer has been asked to close the drained segment
         second = spool.append(spool_record(2, 500))
         await asyncio.sleep(0)  # and to write another one
-        time.sleep(0.3)  # noqa: ASYNC251 - a loop too busy to hear of either before both are done
+        both_done = threading.Event()
+        spool._writer.run(both_done.set)
+        assert both_done.wait(LIMIT_S)  # a loop too busy to hear of either before both are done
         spool.mark_done(await second)
         await until(lambda: spool.state().segments == 0, "both segments are removed")
         await spool.append(spool_record(3))

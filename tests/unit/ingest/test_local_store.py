@@ -112,8 +112,13 @@ def test_a_spool_that_another_process_holds_is_an_error(monkeypatch: pytest.Monk
 def test_a_disk_that_refused_is_asked_again_but_not_while_it_has_less_room_than_it_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    disk, room = Disk(), [0]
-    monkeypatch.setattr("os.statvfs", lambda _: type("Room", (), {"f_bavail": room[0], "f_frsize": 1}))
+    disk, room, looks = Disk(), [0], [0]
+
+    def statvfs(_: object) -> object:
+        looks[0] += 1
+        return type("Room", (), {"f_bavail": room[0], "f_frsize": 1})
+
+    monkeypatch.setattr("os.statvfs", statvfs)
 
     async def scenario(store: LocalStore) -> None:
         disk.level, disk.refusal = Level.FULL, SpoolFull("full")
@@ -121,7 +126,8 @@ def test_a_disk_that_refused_is_asked_again_but_not_while_it_has_less_room_than_
             await store.append(RECORD)
         assert store.trouble() == "the trouble"
         tending = asyncio.ensure_future(store.tend())
-        await asyncio.sleep(0.05)
+        while looks[0] < 3:  # noqa: ASYNC110 - another task's
+            await asyncio.sleep(0.001)
         assert disk.probes == 0
         room[0] = 1 << 30
         while not disk.probes:  # noqa: ASYNC110 - another task's
