@@ -84,3 +84,11 @@ def test_what_is_no_identity_record_is_set_aside_and_the_line_goes_on() -> None:
 def test_the_first_bar_divides_the_key_of_a_partner_id() -> None:
     assert identity_key(20914, "a|b") == b"20914|a|b"
     assert identity_key(None, "c") == b"|c"
+
+
+def test_a_newer_request_is_heard_at_a_lower_offset_as_the_topic_was_made_anew() -> None:
+    host = Host()
+    host.process(_said("synced", "a"), _said("privacy", at=9), _said("synced", "a", at=10))
+    host.commit()
+    host.offset = 0
+    assert [output.key for output in host.process(_said("privacy", at=11))] == [b"a"]
