@@ -14,21 +14,26 @@ import httpx2
 import psutil
 import pytest
 
+from runtime.clock import SystemClock
 from runtime.registry.client import IncompatibleSchemaError, RegistryClient
 from runtime.registry.ids import schema_id
 from runtime.registry_settings import SchemaRegistrySettings
 from runtime.settings import Settings
-from schemas.avro_codec import encode_key, encode_membership
+from schemas.avro_codec import encode_key, encode_membership, fixed_schema_id, schema_id_of
 from schemas.avro_schema import load_schema, schema_text
+from schemas.event import encode_event
 from schemas.membership import SegmentMembership
-from schemas.subjects import COMPATIBILITY, subjects
-from schemas.topics import SEGMENT_MEMBERSHIP, TOPICS
+from schemas.partitioning import partition_of
+from schemas.subjects import COMPATIBILITY, subjects, value_subject
+from schemas.topics import SEGMENT_MEMBERSHIP, SEGMENT_MEMBERSHIP_CHANGES, TOPICS
 from segwire.embedded.data_lock import is_alive
 from segwire.embedded.kafka.interface import KafkaServer
 from segwire.inspect.history import key_of
 from tests.support import foreign
-from tests.support.inspecting import Bench
+from tests.support.events import active, event
+from tests.support.inspecting import PARTITIONS, Bench
 from tests.support.kafka import LIMIT_S, create_topic, read_all, wait_until
+from tests.support.processors import Service
 from tests.support.published import USER, row
 
 # A start takes seconds, on a busy machine half a minute; the first one fetches 159 MB.
@@ -80,7 +85,10 @@ def started(data_dir: Path) -> Iterator[SegwireRegistry]:
 
 @pytest.fixture(scope="module")
 def url(started: SegwireRegistry) -> str:
-    return started.wait()
+    found = started.wait()
+    with RegistryClient(SchemaRegistrySettings(url=found)) as connected:
+        connected.register("of-others-value", '"string"')  # so that no ID of ours is by chance the fixed one
+    return found
 
 
 @pytest.fixture
@@ -160,6 +168,30 @@ def test_a_reader_needs_nothing_of_ours_but_what_the_registry_gives(bench: Bench
         rows.append((decoded["aam_uuid"], decoded["segment_id"], decoded["cause"]))
     assert rows == [(USER, "14356", "QUALIFIED"), (USER, "2", "PRIVACY")]
     assert "✓ records of" in bench.run("doctor")
+
+
+def test_the_membership_service_writes_the_ids_of_the_registry(
+    bench: Bench, client: RegistryClient, tmp_path: Path
+) -> None:
+    bench.run("topics", "apply")
+    variables = {name: value for name, value in bench.env.items() if name.startswith("SEGWIRE_")}
+    service = Service("membership", variables, tmp_path)
+    partition = partition_of(USER, PARTITIONS)
+    now_ms = SystemClock().now_ms()
+    with bench.transaction() as writer:
+        said = encode_event(event(active(now_ms), received_at=now_ms))
+        writer.put("segment-events", said, key=USER.encode(), partition=partition)
+    try:
+        for topic in (SEGMENT_MEMBERSHIP, SEGMENT_MEMBERSHIP_CHANGES):
+            subject = value_subject(bench.prefix, topic)
+            place = (bench.servers, bench.prefix + topic.name, partition)
+            wait_until(lambda place=place: bool(read_all(*place)), f"a record in {topic.name}")  # type: ignore[misc]
+            found = {schema_id_of(value) for value in read_all(*place) if value is not None}
+            assert found == {client.find(subject.name, schema_text(subject.record))}
+            assert found != {fixed_schema_id(topic)}
+        service.stop()
+    finally:
+        service.kill()
 
 
 def test_records_whose_ids_the_registry_does_not_know_are_found(bench: Bench) -> None:
