@@ -85,7 +85,7 @@ alerts: setup prometheus  ## Each alert in a case where it fires and in one wher
 dashboards: setup prometheus  ## Every query of every dashboard against a real Prometheus and a real pipeline
 	$(BIN)/python -m tests.dashboards.live
 
-pictures: setup prometheus  ## The pictures of the README, from what the dashboards' queries answer about a run of 15 minutes
+pictures: setup prometheus  ## The pictures of the README, from what the dashboards' queries answer about a run of ten minutes
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/pictures.txt
 	$(BIN)/python -m tests.dashboards.pictures
 

@@ -202,10 +202,6 @@ def _save(figure: Figure, file: Path) -> None:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
     buffer.seek(0)
-    few = (
-        Image.open(buffer)
-        .convert("RGB")
-        .quantize(colors=256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    )
+    few = Image.open(buffer).convert("RGB")
     file.parent.mkdir(parents=True, exist_ok=True)
     few.save(file, optimize=True)

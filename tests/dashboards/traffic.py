@@ -83,12 +83,12 @@ def simulate(up: Up, duration_s: int, rate: int, *more: str) -> "subprocess.Pope
     )
 
 
-def stop_kafka_for_a_while(up: Up) -> None:
+def stop_kafka_for_a_while(up: Up, standstill_s: float = STANDSTILL_S) -> None:
     """Let Kafka stand still, so that messages go to the spool and are replayed."""
     kafka = up.child("kafka")
     kafka.suspend()
     try:
-        time.sleep(STANDSTILL_S)  # the fault itself, not a wait for something
+        time.sleep(standstill_s)  # the fault itself, not a wait for something
     finally:
         kafka.resume()
 
