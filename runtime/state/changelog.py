@@ -5,6 +5,7 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from runtime.errors import SegwireError
 from runtime.kafka.asking import committed, list_offsets
 from runtime.state.store import Checkpoint
 from runtime.state.table import Census
@@ -65,3 +66,18 @@ def usable(checkpoint: Checkpoint | None, changelog: Changelog, extent: Extent, 
     same = (checkpoint.cluster_id, checkpoint.topic, checkpoint.partitions) == changelog[:3]
     within = extent.start <= checkpoint.offset <= extent.end
     return same and within and now_ms - checkpoint.written_at < changelog.delete_retention_ms // 2
+
+
+def require_changelog(checkpoint: Checkpoint, changelog: Changelog, partition: int, extent: Extent) -> None:
+    """Refuse to give up a store for a changelog that never had a record: then the store is all there is of the state.
+
+    Raises:
+        SegwireError: the topic was deleted and made anew on the same cluster.
+    """
+    same = (checkpoint.cluster_id, checkpoint.topic) == (changelog.cluster_id, changelog.topic)
+    if same and extent.end == 0 and checkpoint.offset > 0 and checkpoint.entries > 0:
+        raise SegwireError(
+            f"changelog {changelog.topic} partition {partition} is empty, but the local store holds "
+            f"{checkpoint.entries} entries of it, up to offset {checkpoint.offset}: the topic was deleted; write the "
+            "store to it with segwire state publish, or remove the state directory to begin with nothing"
+        )

@@ -16,7 +16,7 @@ from runtime.clock import Clock
 from runtime.errors import TornTransactionError
 from runtime.injection import reach
 from runtime.kafka.asking import passes
-from runtime.state.changelog import Changelog, Extent, committed_offsets, extents, usable
+from runtime.state.changelog import Changelog, Extent, committed_offsets, extents, require_changelog, usable
 from runtime.state.counting import Counting
 from runtime.state.progress import Progress
 from runtime.state.store import StateStore, Timer, Writes, data_key
@@ -197,6 +197,7 @@ class Restorer(Generic[V]):
         if checkpoint is not None and usable(checkpoint, self._changelog, extent, self._clock.now_ms()):
             return checkpoint.offset
         if checkpoint is not None:
+            require_changelog(checkpoint, self._changelog, partition, extent)
             _log.warning("state_rebuilt", partition=partition, checkpoint=checkpoint.offset, log_start=extent.start)
         self._store.wipe(partition)
         return extent.start

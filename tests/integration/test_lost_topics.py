@@ -73,6 +73,10 @@ def test_lost_events_are_gone_on_without_and_lost_state_is_published_from_the_st
     assert "it is not a topic that was made anew" in refused.stderr
 
     lose(pipeline, pipeline.names.membership_state)
+    membership = pipeline.start("membership")
+    assert membership.wait_end() == 1
+    assert "write the store to it with segwire state publish" in membership.said()
+    pipeline.services.remove(membership)
     done = publish(pipeline)
     assert done.returncode == 0, done.stderr
     assert sum(int(line.split()[2]) for line in done.stdout.splitlines()) == len(USERS)

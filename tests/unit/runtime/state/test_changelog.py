@@ -1,6 +1,7 @@
 import pytest
 
-from runtime.state.changelog import Changelog, Extent, usable
+from runtime.errors import SegwireError
+from runtime.state.changelog import Changelog, Extent, require_changelog, usable
 from runtime.state.table import Census
 
 DAY_MS = 86_400_000
@@ -38,3 +39,18 @@ def test_a_checkpoint_outside_the_log_is_not(offset: int, good: bool) -> None:
 def test_a_checkpoint_older_than_half_the_life_of_a_tombstone_is_not() -> None:
     assert _usable(age_ms=7 * DAY_MS // 2 - 1)
     assert not _usable(age_ms=7 * DAY_MS // 2)
+
+
+def test_a_store_is_not_given_up_for_a_changelog_that_was_deleted() -> None:
+    held = CHANGELOG.checkpoint(150, NOW_MS, Census(7, 3))
+    with pytest.raises(SegwireError, match=r"partition 4 is empty, but the local store holds 7 entries.*state publish"):
+        require_changelog(held, CHANGELOG, 4, Extent(0, 0))
+
+
+@pytest.mark.parametrize(
+    ("changelog", "entries", "end"),
+    [(CHANGELOG, 0, 0), (CHANGELOG, 7, 1), (CHANGELOG._replace(cluster_id="other"), 7, 0)],
+    ids=["nothing held", "records there", "another cluster"],
+)
+def test_a_store_is_given_up_where_it_is_not_all_there_is(changelog: Changelog, entries: int, end: int) -> None:
+    require_changelog(CHANGELOG.checkpoint(150, NOW_MS, Census(entries, 0)), changelog, 4, Extent(0, end))
