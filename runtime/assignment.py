@@ -13,6 +13,7 @@ from runtime import metrics
 from runtime.errors import InvariantError
 from runtime.injection import reach
 from runtime.kafka.asking import committed, raise_if_over
+from runtime.kafka.records import input_record
 from runtime.kafka.transaction import TransactionAborted
 from runtime.processor import InputRecord
 from runtime.standing import Standing
@@ -202,7 +203,7 @@ class Assignment:
         if partition is None or offset is None or partition not in self.partitions or partition in self._rewound:
             return None
         self._check(partition, offset)
-        return InputRecord(partition, offset, message.key(), message.value(), message.headers(), message.timestamp()[1])  # type: ignore[arg-type]
+        return input_record(message, partition, offset)
 
     def _check(self, partition: int, offset: int) -> None:
         if self._state is not None and partition not in self._state.active:

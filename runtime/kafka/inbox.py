@@ -11,6 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from runtime.kafka.asking import raise_if_over
 from runtime.kafka.clients import consumer_config
+from runtime.kafka.records import input_record
 from runtime.processor import InputRecord
 from runtime.settings import KafkaSettings
 
@@ -83,4 +84,4 @@ def _record(message: Message) -> InputRecord | None:
     partition, offset = message.partition(), message.offset()
     if partition is None or offset is None:
         return None
-    return InputRecord(partition, offset, message.key(), message.value(), message.headers(), message.timestamp()[1])  # type: ignore[arg-type]
+    return input_record(message, partition, offset)

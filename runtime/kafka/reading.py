@@ -8,6 +8,7 @@ from runtime.clock import Clock, SystemClock
 from runtime.errors import SegwireError
 from runtime.kafka.asking import raise_if_over
 from runtime.kafka.clients import consumer_config
+from runtime.kafka.records import input_record
 from runtime.processor import InputRecord
 from runtime.settings import KafkaSettings
 
@@ -48,10 +49,7 @@ def _read(consumer: Consumer, place: TopicPartition, end: int, clock: Clock) -> 
                 if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
                     return
             elif offset < end:
-                yield InputRecord(
-                    place.partition, offset, message.key(), message.value(), message.headers(),  # type: ignore[arg-type]
-                    message.timestamp()[1],
-                )  # fmt: skip
+                yield input_record(message, place.partition, offset)
         if consumer.position([place])[0].offset >= end:
             return
         now_s = clock.monotonic_s()

@@ -158,12 +158,13 @@ def test_a_second_process_of_the_same_ordinal_takes_over_and_the_first_says_whic
     other = tmp_path / "other"
     other.mkdir()
     second = pipeline.start("membership", other)
-    # Each of its transactions is a chance to notice.
-    for number in range(100_000):
-        if first.process.poll() is not None:
-            break
-        pipeline.put(pipeline.names.segment_events, b"%d" % number, b"no event")
-        time.sleep(0.05)
+
+    def noticed() -> bool:
+        """Each of its transactions is a chance to notice, unless the group tells it first."""
+        pipeline.put(pipeline.names.segment_events, b"1", b"no event")
+        return first.process.poll() is not None
+
+    wait_until(noticed, "the first process ends")
     assert first.wait_end() == 1
     assert "ordinal" in first.said()
     assert "Traceback" not in first.said()

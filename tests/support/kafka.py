@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from rich.console import Console
 
@@ -127,6 +127,33 @@ def read_all(servers: str, topic: str, partition: int = 0) -> list[bytes | None]
         return values
     finally:
         consumer.close()
+
+
+def read_committed(servers: str, topic: str, partitions: int, group: str = "reader") -> list[Message]:
+    """Return what is committed in a topic now, partition after partition."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": servers, "group.id": group, "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+        }
+    )  # fmt: skip
+    try:
+        where = [TopicPartition(topic, partition) for partition in range(partitions)]
+        ends = {}
+        for place in where:
+            place.offset, ends[place.partition] = _watermarks(consumer, place)
+        consumer.assign(where)
+        found: list[Message] = []
+
+        def at_end() -> bool:
+            found.extend(consumer.consume(5000, 0.1))
+            return all(tp.offset >= ends[tp.partition] or not ends[tp.partition] for tp in consumer.position(where))
+
+        wait_until(at_end, f"{topic} is read to its end")
+    finally:
+        consumer.close()
+    assert all(message.error() is None for message in found)
+    return sorted(found, key=lambda message: (message.partition() or 0, message.offset() or 0))
 
 
 def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:

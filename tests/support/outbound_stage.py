@@ -20,7 +20,7 @@ from schemas.membership import SegmentMembership
 from schemas.partitioning import partition_of
 from schemas.receipts import DeliveryReceipt
 from schemas.topics import TopicNames, topics_for
-from tests.support.kafka import LIMIT_S, wait_until
+from tests.support.kafka import LIMIT_S, read_committed, wait_until
 from tests.support.outbound import DPID, key_of
 
 PARTITIONS = 3
@@ -141,24 +141,7 @@ class OutboundStage:
 
     def read(self, topic: str) -> list[Message]:
         """Return what is committed in a topic, partition after partition."""
-        consumer = self._consumer("reader")
-        try:
-            where = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
-            ends = {}
-            for place in where:
-                place.offset, ends[place.partition] = consumer.get_watermark_offsets(place, timeout=LIMIT_S)
-            consumer.assign(where)
-            found: list[Message] = []
-
-            def at_end() -> bool:
-                found.extend(consumer.consume(5000, 0.05))
-                return all(tp.offset >= ends[tp.partition] or not ends[tp.partition] for tp in consumer.position(where))
-
-            wait_until(at_end, f"{topic} is read to its end")
-        finally:
-            consumer.close()
-        assert all(message.error() is None for message in found)
-        return sorted(found, key=lambda message: (message.partition() or 0, message.offset() or 0))
+        return read_committed(self.kafka.bootstrap_servers or "", topic, PARTITIONS)
 
     def _consumer(self, group: str) -> Consumer:
         return Consumer(
