@@ -6,6 +6,8 @@ a release is installed, changed and rolled back, and a changed default does not 
 
 from pathlib import Path
 
+import yaml
+
 from tests.kubernetes.control_plane import ControlPlane, Resource
 from tests.kubernetes.report import Report, require
 
@@ -75,8 +77,11 @@ def restrict(plane: ControlPlane, namespace: str) -> None:
 def _applied_again(plane: ControlPlane, size: str) -> int:
     """Apply what is installed once more, as a server-side dry run: it is admitted, and how many it are."""
     manifest = plane.helm("get", "manifest", "segwire", "--namespace", size)
-    options = ["--server-side", "--force-conflicts", "--dry-run=server", "--namespace", size]
-    said = plane.kubectl("apply", *options, "-f", "-", given=manifest)
+    resources = [each for each in yaml.safe_load_all(manifest) if each]
+    for each in resources:
+        each["metadata"].setdefault("namespace", size)
+    options = ["--server-side", "--force-conflicts", "--dry-run=server"]
+    said = plane.kubectl("apply", *options, "-f", "-", given=yaml.safe_dump_all(resources))
     return len(said.strip().splitlines())
 
 
