@@ -12,7 +12,7 @@ from runtime.processor import Backpressure, InputRecord, OutputRecord
 from schemas import headers
 from sinks.breaker import Breaker, BreakerLimits, failed
 from sinks.halves import write_in_halves
-from sinks.sink import Outcome, Retriable, Sink
+from sinks.sink import Outcome, Retriable, Sink, Tends
 
 _log = structlog.get_logger()
 
@@ -32,15 +32,21 @@ class SinkProcessor:
     """
 
     def __init__(
-        self, name: str, topic: str, dead_letters: str, sink: Sink, clock: Clock, limits: BreakerLimits = _LIMITS
-    ) -> None:
-        """Write records of `topic` to `sink`; `name` is the configured one, `dead_letters` the topic's name."""
+        self, name: str, topic: str, dead_letters: str, sink: Sink, clock: Clock, limits: BreakerLimits = _LIMITS,
+        tends: Tends | None = None,
+    ) -> None:  # fmt: skip
+        """Write records of `topic` to `sink`; `name` is the configured one, `dead_letters` the topic's name.
+
+        `tends`: hears of partitions that are new to this process.
+        """
         self._name = name
         self._topic = topic
         self._dead_letters = dead_letters
         self._sink = sink
         self._clock = clock
         self._limits = limits
+        self._tends = tends
+        self._tended: set[int] = set()
         self._breaker = Breaker()
         self._written = 0
         self._refused: Counter[str] = Counter()
@@ -66,7 +72,20 @@ class SinkProcessor:
         return outputs
 
     def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:  # noqa: ARG002
-        """Nothing is ever due."""
+        """Nothing is ever due; but partitions that are new are seen to."""
+        self._tended &= set(partitions)
+        new = sorted(set(partitions) - self._tended)
+        if self._tends is None or not new or self._breaker.wait_s(self._clock.monotonic_s()) > 0:
+            return ()
+        try:
+            self._tends.tend(new)
+        except Retriable as failure:
+            self._failed(failure)
+        except Backpressure:
+            pass  # in the next turn
+        else:
+            self._succeeded()
+            self._tended.update(new)
         return ()
 
     def committed(self) -> None:

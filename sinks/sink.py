@@ -3,7 +3,7 @@
 Source: ADR 8; how to write one is in `docs/SINKS.md`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from runtime.processor import InputRecord, OutputRecord
@@ -41,6 +41,18 @@ class Refusal(NamedTuple):
 
 
 Outcome = OutputRecord | Refusal
+
+
+class Tends(Protocol):
+    """What a sink does beside writing."""
+
+    def tend(self, partitions: Collection[int]) -> None:
+        """See to partitions that are new to this process, before any record of them comes. May block for some seconds.
+
+        Raises:
+            Retriable: not now; it is called again.
+            Backpressure: there is more to do; it is called again soon.
+        """
 
 
 class Sink(Protocol):

@@ -52,7 +52,7 @@ def _loop(
     offsets = Offsets(topic, topic_id(kafka, topic), group_offsets(kafka, group_id(kafka, name), topic))
     clock = SystemClock()
     sink = CatchingUpSink(PostgresSink(database, offsets, table), offsets, reader(kafka, topic), clock)
-    processor = SinkProcessor(context.name, topic, context.names.dead_letters, sink, clock)
+    processor = SinkProcessor(context.name, topic, context.names.dead_letters, sink, clock, tends=sink)
     traced = delivered(context.tracer, processor, Step("deliver", topic, group_id(kafka, name)), clock)
     return transaction_loop(context.settings, name, topic, section, traced, None)
 

@@ -3,7 +3,7 @@
 Kafka was told that all that is written, and sends it never again; so it is read once more, in parts, beside the group.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 import structlog
@@ -44,6 +44,20 @@ class CatchingUpSink:
         while True:
             try:
                 return self._sink.write(records)
+            except Behind as behind:
+                self._catch_up(behind, until_s)
+
+    def tend(self, partitions: Collection[int]) -> None:
+        """See, before any record comes, whether something is missing of these partitions, and write it.
+
+        Raises:
+            Retriable: the database cannot be reached, or does not do it.
+            Backpressure: there is more missing than fits into one turn.
+        """
+        until_s = self._clock.monotonic_s() + _TURN_S
+        for partition in partitions:
+            try:
+                self._sink.look(partition)
             except Behind as behind:
                 self._catch_up(behind, until_s)
 

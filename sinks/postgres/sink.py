@@ -38,6 +38,17 @@ class PostgresSink:
         self._offsets.committed(found.fresh)
         return [refusal]
 
+    def look(self, partition: int) -> None:
+        """See how far a partition is written.
+
+        Raises:
+            Retriable: the database cannot be reached, or does not do it.
+            Behind: the database holds less of it than was written.
+            SegwireError: it holds another topic.
+        """
+        with self._database.transaction() as cursor:
+            self._offsets.lock(cursor, [partition])
+
     def skip_to(self, partition: int, offset: int) -> None:
         """Store that there is nothing more to write before an offset."""
         with self._database.transaction() as cursor:

@@ -241,6 +241,20 @@ def test_a_database_that_went_back_gets_what_it_lost_before_it_gets_more(tables:
     assert tables.query("SELECT next_offset FROM segwire_sink_offset") == [(8,)]
 
 
+def test_what_was_lost_is_written_at_the_start_where_no_record_comes_any_more(tables: Tables) -> None:
+    log = records_of([put(n) for n in range(1, 12)])
+    clock = ManualClock()
+    sink = tables.catching_up(log, committed=11, clock=clock, part_s=2)
+    processor = SinkProcessor("w", "rows", "dead-letters", sink, clock, tends=sink)
+    turns = 0
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("sinks.postgres.catching_up._PART_RECORDS", 2)
+        while not turns or tables.query("SELECT next_offset FROM segwire_sink_offset") != [(11,)]:
+            assert processor.punctuate(0, [0]) == ()
+            turns += 1
+    assert (turns, versions(tables)) == (3, [11])
+
+
 def test_what_is_missing_is_written_in_turns_between_which_the_loop_goes_on(tables: Tables) -> None:
     log = records_of([put(n) for n in range(1, 12)])
     clock = ManualClock()

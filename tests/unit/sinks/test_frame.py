@@ -1,6 +1,6 @@
 """The frame around a sink: retries, breaker, dead letters."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 from prometheus_client import REGISTRY
@@ -133,3 +133,38 @@ def test_a_failure_while_the_bad_record_is_looked_for_puts_off_the_whole_batch()
 
 def test_nothing_is_ever_due() -> None:
     assert Framed().processor.punctuate(5, [0]) == ()
+
+
+class Tending:
+    """Sees to partitions, or fails as the test says."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+        self.failures: list[Exception] = []
+
+    def tend(self, partitions: Collection[int]) -> None:
+        self.asked.append(sorted(partitions))
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+def test_partitions_that_are_new_are_seen_to_once_and_again_when_they_come_back() -> None:
+    tending = Tending()
+    processor = SinkProcessor("w", "t.rows", "t.dead", ScriptedSink(), ManualClock(), LIMITS, tending)
+    for partitions in ([0, 1], [0, 1], [0, 1, 2], [0], [0, 1]):
+        assert processor.punctuate(0, partitions) == ()
+    assert tending.asked == [[0, 1], [2], [1]]
+
+
+def test_partitions_that_could_not_be_seen_to_are_when_the_breaker_allows_it() -> None:
+    tending, clock = Tending(), ManualClock()
+    processor = SinkProcessor("x", "t.rows", "t.dead", ScriptedSink(), clock, LIMITS, tending)
+    tending.failures = [Retriable("gone away"), Backpressure(0.05)]
+    processor.punctuate(0, [0])
+    processor.punctuate(0, [0])
+    assert tending.asked == [[0]]
+    assert sample("segwire_sink_failures_total", sink="x") == 1
+    clock.at_s += 1
+    for _ in range(3):
+        processor.punctuate(0, [0])
+    assert tending.asked == [[0]] * 3
