@@ -88,6 +88,12 @@ _FAULTS = Row(
             Query("process_resident_memory_bytes and on (instance) segwire_processor_lag_records", "{{instance}}"),
             unit="bytes",
         ),
+        graph(
+            "Traces",
+            "Spans of every service that the collector took, or that were dropped as it did not. None where it is off.",
+            rate("segwire_trace_spans_total", "result", seldom=True),
+            unit="cps",
+        ),
     ),
 )
 _STATE = Row(
