@@ -15,13 +15,13 @@ T = TypeVar("T")
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # Words with one space in between: what else a value may have is for the parser.
-_WORDS = rb"([!-~]+(?: [!-~]+)*)"
-_LENGTH = rb"([0-9]{1,9})"
+_WORDS = rb"([!-~]++(?: [!-~]++)*+)"
+# Of some nothing else is plain.
+_VALUES = {b"content-length": rb"([0-9]{1,9})", b"connection": rb"([Kk]eep-[Aa]live)"}
 _END = b"\r\n\r\n"
 # They decide how the message ends, or who answers it how.
 _SPECIAL = frozenset({
-    b"connection", b"expect", b"http2-settings", b"keep-alive", b"proxy-connection", b"te", b"trailer",
-    b"transfer-encoding", b"upgrade",
+    b"expect", b"http2-settings", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
 })  # fmt: skip
 _NEEDED = frozenset({b"host", b"content-length", b"content-type"})
 _SHAPES_MAX = 100
@@ -36,7 +36,7 @@ class Shape(Generic[T]):
         """Each of `names` is there once, spelt as it is sent."""
         self.to = to
         self.target = target
-        lines = [re.escape(name) + b": " + (_LENGTH if name.lower() == b"content-length" else _WORDS) for name in names]
+        lines = [re.escape(name) + b": " + _VALUES.get(name.lower(), _WORDS) for name in names]
         head = b"\r\n".join([b"POST " + re.escape(target) + rb" HTTP/1\.1", *lines, b"", b""])
         self._match = re.compile(head).match
         self._names = tuple(name.lower() for name in names)
@@ -46,7 +46,7 @@ class Shape(Generic[T]):
         match = self._match(data)
         if match is None:
             return None
-        head = dict(zip(self._names, match.groups(), strict=True))
+        head = dict(zip(self._names, match.groups()))  # noqa: B905 - one group for each, and asking costs
         end = match.end()
         if int(head[b"content-length"]) != len(data) - end or end > max_head_bytes:
             return None

@@ -218,7 +218,14 @@ def test_plain_messages_go_the_direct_way(sent: bytes, piece_bytes: int) -> None
 
 
 NO_PARSER: dict[str, bytes] = {
-    name: DIRECT[name] for name in ("a message", "a message with a name and a trace", "a packed message", "a bad user")
+    name: DIRECT[name]
+    for name in (
+        "a message",
+        "a message with a name and a trace",
+        "a packed message",
+        "a bad user",
+        "a message that keeps alive",
+    )
 }
 
 

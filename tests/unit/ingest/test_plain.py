@@ -88,7 +88,15 @@ def test_a_head_above_the_limit_is_left_to_the_parser() -> None:
     assert shape.read(message(*HEAD), head_bytes - 1) is None
 
 
-SPECIAL = [b"Connection: keep-alive", b"Expect: 100-continue", b"Transfer-Encoding: chunked", b"Upgrade: h2c",
+def test_a_connection_that_is_kept_alive_is_nothing_special_and_one_that_closes_is() -> None:
+    shape = shapes().of(with_line(4, b"Connection: keep-alive"))
+    assert shape is not None
+    assert shape.read(with_line(4, b"Connection: Keep-Alive"), LIMIT_BYTES) is not None
+    for value in (b"close", b"keep-alive, close", b"Upgrade"):
+        assert shape.read(with_line(4, b"Connection: " + value), LIMIT_BYTES) is None
+
+
+SPECIAL = [b"Expect: 100-continue", b"Transfer-Encoding: chunked", b"Upgrade: h2c",
            b"HOST: x", b"X Y: z", b": z", b"no colon", b"Proxy-Connection: close"]  # fmt: skip
 
 
