@@ -21,7 +21,8 @@ _VALUES = {b"content-length": rb"([0-9]{1,9})", b"connection": rb"([Kk]eep-[Aa]l
 _END = b"\r\n\r\n"
 # They decide how the message ends, or who answers it how.
 _SPECIAL = frozenset({
-    b"expect", b"http2-settings", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
+    b"expect", b"http2-settings", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding",
+    b"upgrade",
 })  # fmt: skip
 _NEEDED = frozenset({b"host", b"content-length", b"content-type"})
 _SHAPES_MAX = 100
