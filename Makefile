@@ -101,7 +101,7 @@ image: setup  ## The image, with podman (Debian: podman buildah runc; mmdebstrap
 image-checks: image  ## Hadolint on the Containerfile, and dist/*.cdx.json: what the image consists of
 	$(BIN)/python -m tests.kubernetes.image_checks
 
-k8s: setup  ## The chart on a real API server, then on real nodes under traffic (root; first time half an hour)
+k8s: setup  ## The chart: checks, a real API server, then real nodes under traffic (root; first time half an hour)
 	$(BIN)/python -m tests.kubernetes.prove
 
 render: setup  ## Dashboards, rules, contracts and the chart's files anew from the code
