@@ -13,7 +13,12 @@ from runtime.clock import SystemClock
 from runtime.errors import InvariantError, SegwireError
 from runtime.horizon import Horizon
 from runtime.isolation import Isolation, Place
-from runtime.kafka.clients import admin_client, consumer_config, processor_consumer_config, transactional_config
+from runtime.kafka.clients import (
+    admin_client,
+    processor_consumer_config,
+    restoring_consumer_config,
+    transactional_config,
+)
 from runtime.kafka.topics import describe_topics
 from runtime.kafka.transaction import TransactionalProducer
 from runtime.logs import configure_logs
@@ -72,7 +77,7 @@ def durable_state(settings: Settings, kept: Kept, table: StateTable[Any]) -> Dur
         rules=table.codec.rules,
     )
     group = group_id(settings.kafka, kept.name)
-    reader = Consumer({**consumer_config(settings.kafka, group_id=group), "enable.partition.eof": True})
+    reader = Consumer(restoring_consumer_config(settings.kafka, group))
     clock = SystemClock()
     restorer = Restorer(
         consumer=reader, admin=admin, changelog=changelog, input_topic=kept.topic, store=table.store,

@@ -107,6 +107,13 @@ def processor_consumer_config(kafka: KafkaSettings, processor: ProcessorSettings
     return {**consumer_config(kafka, group_id=group_id), "enable.partition.eof": True, **queue, **group}
 
 
+def restoring_consumer_config(kafka: KafkaSettings, group_id: str) -> Config:
+    """Return the configuration of a consumer that reads partitions to their ends, and then no more."""
+    # A changelog ends with a transaction's marker, so its end is only known from a fetch that finds nothing: by default
+    # the broker lets that wait for half a second.
+    return {**consumer_config(kafka, group_id=group_id), "enable.partition.eof": True, "fetch.wait.max.ms": 20}
+
+
 def transactional_config(kafka: KafkaSettings, processor: ProcessorSettings, transactional_id: str) -> Config:
     """Return the configuration of a processor's producer; its queue holds a whole transaction."""
     return {

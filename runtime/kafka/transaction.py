@@ -97,9 +97,13 @@ class TransactionalProducer:
         )  # fmt: skip
         while True:
             try:
-                self._producer.produce(
-                    topic, value, key, partition, on_delivery=on_delivery, headers=headers,  # type: ignore[arg-type]
-                )  # fmt: skip
+                if headers is None and on_delivery is None:
+                    # What is not named costs nothing: two fifths of the call.
+                    self._producer.produce(topic, value, key, partition)
+                else:
+                    self._producer.produce(
+                        topic, value, key, partition, on_delivery=on_delivery, headers=headers,  # type: ignore[arg-type]
+                    )  # fmt: skip
             except BufferError:
                 deadline_s = deadline_s or time.monotonic() + self._timeout_s
                 if time.monotonic() > deadline_s:

@@ -26,6 +26,7 @@ V = TypeVar("V")
 
 _FOLD_RECORDS = 100_000
 _FETCH_RECORDS = 5_000
+_FETCH_S = 0.02
 _WAITS_TOLD_S = 5.0
 _RETRY_S = 0.2
 
@@ -76,11 +77,11 @@ class Restorer(Generic[V]):
         self._active: dict[int, _Partition] = {}
         self._progress = Progress(clock, processor)
         self._waits_told_at_s = float("-inf")
-        self._thread = threading.Thread(target=self._run, name="restore", daemon=True)
+        self._worker = threading.Thread(target=self._run, name="restore", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self._worker.start()
 
     def submit(self, partitions: list[int]) -> None:
         """Restore these partitions, too."""
@@ -97,7 +98,7 @@ class Restorer(Generic[V]):
             for partition in partitions:
                 self._done.pop(partition, None)
             # Also those of which the extent is being asked for: it would be stale when they come back.
-            while self._failure is None and self._thread.is_alive() and self._held() & set(partitions):
+            while self._failure is None and self._worker.is_alive() and self._held() & set(partitions):
                 self._lock.wait(0.1)
 
     def restored(self) -> dict[int, Census]:
@@ -122,8 +123,8 @@ class Restorer(Generic[V]):
         with self._lock:
             self._closed = True
             self._lock.notify()
-        if self._thread.is_alive():
-            self._thread.join()
+        if self._worker.is_alive():
+            self._worker.join()
         self._consumer.close()
 
     def _held(self) -> set[int]:
@@ -206,7 +207,7 @@ class Restorer(Generic[V]):
         if not any(state.remaining for state in self._active.values()):
             return
         reach("restoring")
-        messages = self._consumer.consume(_FETCH_RECORDS, 0.1)
+        messages = self._consumer.consume(_FETCH_RECORDS, _FETCH_S)
         for message in messages:
             self._take(message)
         for partition, state in self._active.items():

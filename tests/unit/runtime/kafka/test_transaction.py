@@ -46,7 +46,7 @@ class FakeProducer:
 
     def produce(self, topic: str, value: object, key: object, partition: int, **more: object) -> None:
         self._call("produce")
-        self.produced.append((topic, value, key, partition, more["headers"]))
+        self.produced.append((topic, value, key, partition, more.get("headers")))
 
     def poll(self, _timeout_s: float) -> int:
         self._call("poll")
