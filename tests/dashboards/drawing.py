@@ -152,6 +152,7 @@ def _is_bad(panel: Panel, value: float) -> bool:
 def _graph(figure: Figure, box: Box, panel: Panel, lines: Sequence[Line]) -> Any:
     _say(figure, box.left + 0.1, box.low + box.height - 0.24, panel.title, size=9, weight="bold")
     named = [line for line in lines if line.name]
+    lines = named or lines  # what stands for nothing is of no interest beside something
     axes = _axes(figure, Box(box.left + 0.62, box.low + 0.62, box.width - 0.78, box.height - 1.0))
     for number, line in enumerate(lines):
         color = COLORS[number % len(COLORS)] if line.name else QUIET
@@ -202,6 +203,6 @@ def _save(figure: Figure, file: Path) -> None:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
     buffer.seek(0)
-    few = Image.open(buffer).convert("RGB")
+    few = Image.open(buffer).convert("RGB").quantize(colors=256, dither=Image.Dither.NONE)
     file.parent.mkdir(parents=True, exist_ok=True)
     few.save(file, optimize=True)

@@ -82,7 +82,7 @@ def run(minutes: float) -> Answers:
         try:
             time.sleep(WARM_UP_S)  # the start of a pipeline is not its everyday
             with running_prometheus(folder / "prometheus", targets, RULES) as prometheus:
-                since_s = time.time() + STEP_S
+                since_s = time.time() + 60  # a rate needs a minute
                 play(up, 60 * minutes)
                 return answers(prometheus, since_s, time.time())
         finally:
