@@ -85,6 +85,39 @@ def of_user(number: int, reply: Reply, request: Request) -> Reply:
     return reply if name_of(number) in request.users else Reply()
 
 
+def break_off_and_be_late(stage: OutboundStage, bad: Receiver, senders: Senders) -> None:
+    """Answers that break off, or come late: the retry passes."""
+    bad.requests.clear()
+    tried: Counter[bytes] = Counter()
+
+    def breaks_first(request: Request) -> Reply:
+        tried[request.body] += 1
+        return Reply(fault="close-mid-body") if tried[request.body] == 1 else Reply(after_s=0.5)
+
+    bad.behaviour = breaks_first
+    senders.say_all([(number, "2", True) for number in range(2, 6)], partners=2)
+    stage.wait_done("bad")
+    assert set(tried.values()) == {2}
+
+
+def ask_to_wait(stage: OutboundStage, bad: Receiver, senders: Senders) -> None:
+    """503 and how long: left alone until then, and nothing is parked."""
+    bad.requests.clear()
+    refused_s: list[float] = []
+
+    def asks_to_wait(request: Request) -> Reply:
+        if refused_s and request.at_s > refused_s[0] + 1:
+            return Reply()
+        refused_s.append(request.at_s)
+        return Reply(503, headers=("Retry-After: 2",))
+
+    bad.behaviour = asks_to_wait
+    senders.say_all([(number, "4", True) for number in range(2, 6)], partners=2)
+    stage.wait_done("bad")
+    assert min(request.at_s for request in bad.requests if request.at_s > refused_s[-1]) >= refused_s[0] + 2
+    assert len(refused_s) <= 8  # once each message, side by side
+
+
 def test_a_partner_that_misbehaves_loses_nothing_and_holds_up_nobody_else(
     stage: OutboundStage, partners: tuple[Receiver, Receiver]
 ) -> None:
@@ -106,34 +139,8 @@ def test_a_partner_that_misbehaves_loses_nothing_and_holds_up_nobody_else(
     headers = dict(letters[0].headers() or [])
     assert (headers["stage"], headers["error"]) == (b"sink:bad", b"status-500")
 
-    # Answers that break off, or come late: the retry passes.
-    bad.requests.clear()
-    tried: Counter[bytes] = Counter()
-
-    def breaks_first(request: Request) -> Reply:
-        tried[request.body] += 1
-        return Reply(fault="close-mid-body") if tried[request.body] == 1 else Reply(after_s=0.5)
-
-    bad.behaviour = breaks_first
-    senders.say_all([(number, "2", True) for number in range(2, 6)], partners=2)
-    stage.wait_done("bad")
-    assert set(tried.values()) == {2}
-
-    # 503 and how long: left alone until then, and nothing is parked.
-    bad.requests.clear()
-    refused_s: list[float] = []
-
-    def asks_to_wait(request: Request) -> Reply:
-        if refused_s and request.at_s > refused_s[0] + 1:
-            return Reply()
-        refused_s.append(request.at_s)
-        return Reply(503, headers=("Retry-After: 2",))
-
-    bad.behaviour = asks_to_wait
-    senders.say_all([(number, "4", True) for number in range(2, 6)], partners=2)
-    stage.wait_done("bad")
-    assert min(request.at_s for request in bad.requests if request.at_s > refused_s[-1]) >= refused_s[0] + 2
-    assert len(refused_s) <= 8  # once each message, side by side
+    break_off_and_be_late(stage, bad, senders)
+    ask_to_wait(stage, bad, senders)
 
     # Nobody there: all of it waits, and the other destination has its own.
     bad.go_away()
