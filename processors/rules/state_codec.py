@@ -40,11 +40,14 @@ def encode_state(state: UserState) -> bytes:
     _drop_unused_origins(state)
     to = BytesWriter()
     to.write(VERSION)
-    for number in (
-        state.offset, state.version, state.seen_day, state.due_at, state.removed_at, state.active, state.rules,
-        state.tombstone_at,
-    ):  # fmt: skip
-        write_i64_le(to, number)
+    write_i64_le(to, state.offset)
+    write_i64_le(to, state.version)
+    write_i64_le(to, state.seen_day)
+    write_i64_le(to, state.due_at)
+    write_i64_le(to, state.removed_at)
+    write_i64_le(to, state.active)
+    write_i64_le(to, state.rules)
+    write_i64_le(to, state.tombstone_at)
     _write_count(to, len(state.destinations))
     for destination in state.destinations:
         _write_destination(to, destination)
@@ -267,7 +270,9 @@ def _drop_unused_origins(state: UserState) -> None:
     """Keep the origins that are named, in the order of their memberships."""
     origins = state.origins
     kept = vec[i64](capacity=len(origins))
-    moved = vec[i64]([-1] * (len(origins) // NUMBERS))
+    moved = vec[i64](capacity=len(origins) // NUMBERS)
+    while len(moved) < len(origins) // NUMBERS:
+        moved = append(moved, -1)
     for destination in state.destinations:
         column = destination.origins
         position: i64 = 0
@@ -276,8 +281,10 @@ def _drop_unused_origins(state: UserState) -> None:
             to = moved[origin]
             if to < 0:
                 to = moved[origin] = len(kept) // NUMBERS
-                for number in range(NUMBERS * origin, NUMBERS * origin + NUMBERS):
+                number: i64 = NUMBERS * origin
+                while number < NUMBERS * origin + NUMBERS:
                     kept = append(kept, origins[number])
+                    number += 1
             column[position] = to
             position += 1
     state.origins = kept
