@@ -17,7 +17,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SETTING = "SEGWIRE_COMPILE"
-NEEDED = ["mypy>=2,<3", "msgspec>=0.20,<1", "setuptools>=65"]
+# What is compiled needs at run time a librt no older than this mypy's: see `dependencies` of pyproject.toml.
+NEEDED = ["mypy>=2.4,<2.5", "msgspec>=0.20,<1", "setuptools>=65"]
 # Types of libraries that are not there are no reason to fail: they are checked elsewhere.
 OPTIONS = ["--config-file=", "--ignore-missing-imports", "--follow-imports=silent", "--explicit-package-bases"]
 
