@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ class Exits:
 
     def __init__(self, plane: ControlPlane, folder: Path) -> None:
         self._file = folder / "pods.json"
+        # Before, processors may have ended because their topics were not there yet.
+        self._since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         config = f"--kubeconfig={plane.kubeconfig}"
         command = [str(PROGRAMS / "kubectl"), config, "get", "pods", "--watch", "--output=json"]
         with self._file.open("wb") as output:
@@ -25,7 +28,8 @@ class Exits:
         for pod in self._pods():
             for status in pod.get("status", {}).get("containerStatuses", []):
                 for state in (status.get("state", {}), status.get("lastState", {})):
-                    if (ended := state.get("terminated")) and ended.get("containerID"):
+                    ended = state.get("terminated", {})
+                    if ended.get("containerID") and ended["finishedAt"] >= self._since:
                         found[ended["containerID"]] = (pod["metadata"]["name"], ended["exitCode"])
         return found
 
