@@ -139,6 +139,7 @@ async def _serve(
 
     def on_draining() -> None:
         readiness.draining()
+        server.let_go()
         _log.info("ingest_draining")
 
     watch = SecretWatch(authentication.secrets)

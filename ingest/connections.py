@@ -47,6 +47,8 @@ class Connections:
         self._all: set[Connection] = set()
         self.full = False
         """No room was found, and no request has been answered since."""
+        self.draining = False
+        """Each answer is the last of its connection, and says so: the next request goes to another endpoint."""
         self._timer: asyncio.TimerHandle | None = None
         INGEST_CONNECTIONS.set_function(lambda: len(self._all))
 

@@ -201,7 +201,7 @@ class DirectProtocol(Protocol):
             # The last message was authentic, so a shape is not made of what anyone sends.
             self._looks -= 1
             shape = self._shape = self._route.shapes.of(data)
-        if shape is None or self.flow.write_paused or not self.cycle.response_complete:
+        if shape is None or self._others.draining or self.flow.write_paused or not self.cycle.response_complete:
             return False
         read = shape.read(data, self._max_head_bytes)
         if read is None:

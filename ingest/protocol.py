@@ -149,7 +149,7 @@ class Protocol(HttpToolsProtocol):
         self.begin()
         self.waiting, self.since_s = _BODY, self._others.now_s
         self._in_head = False
-        if self._closing:
+        if self._closing or self._others.draining:
             self.cycle.keep_alive = False
 
     def begin(self) -> None:

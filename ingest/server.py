@@ -129,6 +129,11 @@ class Server(uvicorn.Server):
         self._on_started = on_started
         self._on_draining = on_draining
 
+    def let_go(self) -> None:
+        """End each connection with its next answer, which says so: the sender then opens one elsewhere."""
+        if self._connections is not None:
+            self._connections.draining = True
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone: the service's own handler sets the stop signal."""
@@ -173,6 +178,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, end idle connections, wait for the others up to the drain timeout."""
         self._on_draining()
+        self.let_go()
         await super().shutdown(sockets)
         if self._connections is not None:
             self._connections.stop()

@@ -1,5 +1,7 @@
 """What the chart's network policies let out."""
 
+import pytest
+
 from tests.support.helm import Resource, of_kind, render
 
 
@@ -17,6 +19,7 @@ def test_pods_reach_kafka_and_name_servers() -> None:
     assert ports_out(render("values-large.yaml")) == {9092, 9093, 9094, 53}
 
 
-def test_collector_of_traces_is_reached_where_its_port_is_named() -> None:
-    resources = render("values-large.yaml", "--set", "networkPolicy.collectorPorts={4318}")
-    assert 4318 in ports_out(resources)
+@pytest.mark.parametrize("what", ["registryPorts", "collectorPorts"])
+def test_schema_registry_and_collector_of_traces_are_reached_where_their_ports_are_named(what: str) -> None:
+    resources = render("values-large.yaml", "--set", f"networkPolicy.{what}={{4318}}")
+    assert ports_out(resources) == {9092, 9093, 9094, 53, 4318}

@@ -248,16 +248,21 @@ def test_a_request_that_is_being_received_is_finished_before_the_end(topics: Kaf
     assert posts(topics) == [GOOD, GOOD]
 
 
-def test_it_serves_on_for_a_while_after_it_said_that_it_ends(topics: KafkaSettings, tmp_path: Path) -> None:
+def test_it_serves_on_for_a_while_after_it_said_that_it_ends_but_keeps_no_connection(
+    topics: KafkaSettings, tmp_path: Path
+) -> None:
     with running_ingest(topics, tmp_path, SEGWIRE_INGEST__DRAIN_GRACE_MS="20000") as ingest:
         connection = ingest.connect()
-        assert exchange(connection, GOOD).status == 200
+        kept = [exchange(connection, GOOD) for _ in range(3)]
         ingest.process.send_signal(signal.SIGTERM)
         wait_until(lambda: not ingest.is_ready(), "not ready")
-        assert exchange(connection, GOOD).status == 200
-        assert ingest.post(GOOD).status == 200
+        last = [exchange(connection, GOOD), ingest.post(GOOD), ingest.post(b"[]")]
         connection.close()
-    assert posts(topics) == [GOOD] * 3
+    assert [(reply.status, reply.headers.get("connection")) for reply in kept] == [(200, None)] * 3
+    assert [(reply.status, reply.headers.get("connection")) for reply in last] == [
+        (200, "close"), (200, "close"), (400, "close"),
+    ]  # fmt: skip
+    assert posts(topics) == [GOOD] * 5
 
 
 def test_a_sender_that_never_ends_does_not_hold_the_drain(topics: KafkaSettings, tmp_path: Path) -> None:
