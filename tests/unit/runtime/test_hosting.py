@@ -9,6 +9,7 @@ import pytest
 from runtime import hosting, metrics
 from runtime.errors import InvariantError
 from runtime.hosting import _stage, group_id, serve
+from runtime.management import ManagementServer
 from runtime.service import StopSignal
 from runtime.settings import FanOutSettings, KafkaSettings, Settings
 
@@ -46,7 +47,7 @@ def test_a_broken_invariant_is_seen_on_the_management_port_before_the_process_en
     urls: list[str] = []
     seen: list[tuple[int, str]] = []
 
-    class Management(hosting.ManagementServer):
+    class Management(ManagementServer):
         def start(self) -> None:
             urls.append(self.url)
             super().start()

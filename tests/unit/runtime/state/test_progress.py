@@ -13,7 +13,7 @@ class Told(list[dict[str, Any]]):
 
 
 def eta_s() -> float:
-    return metrics.RESTORE_ETA_SECONDS.labels(processor="progress")._value.get()
+    return float(metrics.RESTORE_ETA_SECONDS.labels(processor="progress")._value.get())
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 from click.testing import CliRunner
 
-from ingest.spool.inspection import SegmentReport, SpoolReport
+from ingest.spool.inspection import SegmentReport, SourceReport, SpoolReport
 from ingest.spool.lock import Holder
 from segwire.cli.main import cli
 from segwire.cli.spool import format_reports
@@ -10,7 +10,8 @@ NOW_MS = 1_795_334_400_000
 
 def _report(held_by: Holder | None) -> SpoolReport:
     segment = SegmentReport("1.spool", 5000, 12, 3, 40, 7, NOW_MS - 61_500)
-    return SpoolReport("spool/worker-0", held_by, "sound", [segment], 12, 3, 5000, NOW_MS - 61_500, 2, 80)
+    source = SourceReport("adobe", 3, NOW_MS - 61_500)
+    return SpoolReport("spool/worker-0", held_by, "sound", [source], [segment], 12, 3, 5000, NOW_MS - 61_500, 2, 80)
 
 
 def test_report_tells_what_is_pending_since_when_and_what_was_damaged() -> None:
@@ -20,6 +21,7 @@ def test_report_tells_what_is_pending_since_when_and_what_was_damaged() -> None:
     assert "pending   3 of 12 records" in text
     assert "oldest    61.5 s" in text
     assert "corrupt   2 set aside, 80 bytes" in text
+    assert "adobe   3        61.5 s" in text
     assert "1.spool  5,000  12       3        61.5 s  40       7" in text
 
 
