@@ -91,7 +91,7 @@ def test_no_request_is_refused_while_keys_are_rotated(topics: KafkaSettings, tmp
     with running_ingest(topics, tmp_path, ["--config", str(config)]) as ingest:
         senders, rotations, began_s = Senders(ingest, "key-0"), 0, time.monotonic()
         with senders.sending():
-            while senders.sent < REQUESTS:
+            while senders.sent < REQUESTS or rotations < 2:
                 rotations += 1
                 senders.key = key = f"key-{rotations}"
                 wanted = senders.sent + REQUESTS_PER_KEY
@@ -111,5 +111,4 @@ def test_no_request_is_refused_while_keys_are_rotated(topics: KafkaSettings, tmp
         old = dict(signing(b"key-0", "sha1", "X-Signature")(b"{}"))
         assert ingest.post(b"{}", {**JSON, **old}, "/v1/aam/signed").status == 401
     print(f"{senders.sent} signed requests over {rotations} rotations in {took_s:.1f} s: {dict(senders.answers)}")  # noqa: T201
-    assert rotations >= 2
     assert set(senders.answers) == {200}

@@ -21,8 +21,12 @@ class HarmedKafka:
         self.bootstrap_servers = self._server.bootstrap_servers
 
     def signal(self, number: int) -> None:
-        assert self._server.pid is not None
-        os.kill(self._server.pid, number)
+        """Send a signal; a stop is waited for, as a thread on another core goes on for a moment."""
+        pid = self._server.pid
+        assert pid is not None
+        os.kill(pid, number)
+        if number == signal.SIGSTOP:
+            wait_until(lambda: set(_thread_states(pid)) == {"T"}, "every thread has stopped")
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
@@ -55,3 +59,9 @@ def state_is(ingest: IngestProcess, state: str) -> bool:
 
 def wait_until_empty(ingest: IngestProcess) -> None:
     wait_until(lambda: metric(ingest, "segwire_ingest_spool_records") == 0, "an empty spool", 2 * LIMIT_S)
+
+
+def _thread_states(pid: int) -> list[str]:
+    """Return the state of each thread of a process, as `/proc` calls it."""
+    stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return [stat.rpartition(")")[2].split()[0] for stat in stats]
