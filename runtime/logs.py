@@ -45,6 +45,11 @@ def configure_logs(settings: LogSettings, service: str) -> None:
     structlog.contextvars.bind_contextvars(service=service)
 
 
+def keep_logs_off_output() -> None:
+    """Send logs to standard error as text, as standard output is a command's answer; services `configure_logs`."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
 def get_logger() -> Logger:
     """Return a logger; bind fields with `.bind(...)`."""
     logger: Logger = structlog.get_logger()

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import click
 
 from runtime.errors import SegwireError
+from runtime.logs import keep_logs_off_output
 from runtime.process import begin_process
 
 # Command name -> module below segwire.cli; each holds a click command named `command`.
@@ -62,6 +63,7 @@ def cli() -> None:
 def main() -> None:
     """Run a command; an error meant for a person is printed without a traceback."""
     begin_process(sys.argv[1:])
+    keep_logs_off_output()
     try:
         code = cli(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

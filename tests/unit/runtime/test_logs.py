@@ -1,0 +1,20 @@
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from runtime.logs import keep_logs_off_output
+
+
+@pytest.fixture(autouse=True)
+def defaults() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+def test_what_a_command_answers_is_not_mixed_with_logs(capsys: pytest.CaptureFixture[str]) -> None:
+    keep_logs_off_output()
+    structlog.get_logger().warning("kafka_client_error", code="_ALL_BROKERS_DOWN")
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "kafka_client_error" in said.err
