@@ -47,7 +47,12 @@ def configure_logs(settings: LogSettings, service: str) -> None:
 
 def keep_logs_off_output() -> None:
     """Send logs to standard error as text, as standard output is a command's answer; services `configure_logs`."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(logger_factory=_to_standard_error, cache_logger_on_first_use=False)
+
+
+def _to_standard_error(*_: object) -> structlog.PrintLogger:
+    # Looked up for each line: who runs a command in their own process may have replaced the stream, and closed it, since.
+    return structlog.PrintLogger(sys.stderr)
 
 
 def get_logger() -> Logger:

@@ -1,3 +1,5 @@
+import io
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -18,3 +20,15 @@ def test_what_a_command_answers_is_not_mixed_with_logs(capsys: pytest.CaptureFix
     said = capsys.readouterr()
     assert said.out == ""
     assert "kafka_client_error" in said.err
+
+
+def test_a_stream_closed_since_takes_no_log_with_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        closed = io.StringIO()
+        patch.setattr(sys, "stderr", closed)
+        keep_logs_off_output()
+        closed.close()
+    structlog.get_logger().info("database_migrated", migration="0001_tables")
+    assert "database_migrated" in capsys.readouterr().err
