@@ -51,7 +51,7 @@ def keep_logs_off_output() -> None:
 
 
 def _to_standard_error(*_: object) -> structlog.PrintLogger:
-    # Looked up for each line: who runs a command in their own process may have replaced the stream since, and closed it.
+    # Looked up for each line: who runs a command in a process may have replaced the stream since, and closed it.
     return structlog.PrintLogger(sys.stderr)
 
 
