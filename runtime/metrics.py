@@ -156,7 +156,9 @@ HORIZON_CHECKS = Counter(
     ["result"],
 )
 STATE_BYTES = Gauge("segwire_processor_state_bytes", "Size of the local store's files.", ["processor"])
-WATCHDOG = Counter("segwire_processor_watchdog", "Services ended for want of progress.", ["processor"])
+WATCHDOG = Counter(
+    "segwire_processor_watchdog", "Times that work stood still; the process ends where that lasts.", ["processor"]
+)
 INVARIANT_BROKEN = Gauge(
     "segwire_processor_invariant_broken",
     "1 where an invariant does not hold, a minute before the process ends.",

@@ -61,9 +61,14 @@ class Watchdog:
     def _watch(self) -> None:
         while not self._done.wait(_CHECK_S):
             reason = self.verdict()
-            if reason is not None:
-                metrics.WATCHDOG.labels(processor=self._name).inc()
-                _log.error("watchdog", processor=self._name, reason=reason, limit_s=self._limit_s)
-                if not self._done.wait(min(metrics.SCRAPED_S, self._limit_s)):
-                    self._end(1)
+            if reason is None:
+                continue
+            metrics.WATCHDOG.labels(processor=self._name).inc()
+            _log.error("watchdog", processor=self._name, reason=reason, limit_s=self._limit_s)
+            if self._done.wait(min(metrics.SCRAPED_S, self._limit_s)):
                 return
+            # A machine that slept wakes with every limit passed, this thread perhaps before the loop.
+            if self.verdict() is not None:
+                self._end(1)
+                return
+            _log.warning("watchdog_calmed", processor=self._name)
