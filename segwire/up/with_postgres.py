@@ -5,7 +5,8 @@ from pathlib import Path
 from runtime.errors import ConfigurationError
 from runtime.settings import Settings
 from runtime.sink_settings import PostgresSinkSettings
-from segwire.embedded.postgres.container import check_installed
+from segwire.embedded.container import check_installed
+from segwire.embedded.postgres.container import IMAGE
 from segwire.embedded.postgres.programs import programs
 from segwire.embedded.postgres.storage import PostgresStorage
 from segwire.up.with_registry import REGISTRY
@@ -41,7 +42,7 @@ def add_postgres(settings: Settings, *, container: bool = False) -> Settings:
             "leave the option out"
         )
     if container:
-        check_installed()
+        check_installed(IMAGE)
     else:
         programs()
     storage = PostgresStorage(Path(settings.data_dir))

@@ -1,39 +1,19 @@
 """PostgreSQL in a container, by testcontainers, where Docker is."""
 
 import secrets
-import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import psycopg
 
+from segwire.embedded.container import Container, Describe, Image, in_docker, wait_until_answering
 from segwire.embedded.kafka.ports import HOST, choose_port
 from segwire.embedded.postgres.errors import EmbeddedPostgresError
 from segwire.embedded.postgres.storage import DATABASE, USER, PostgresStorage
 
-IMAGE = "postgres:18"
-INNER_PORT = 5432
+IMAGE = Image("postgres:18", 5432, "PostgreSQL", "say --with postgres for the embedded one", EmbeddedPostgresError)
 FIRST_PORT = 15432
-READY_LIMIT_S = 180.0
-_POLL_S = 0.1
-
-
-class Container(Protocol):
-    """What we need of a container: it is described already."""
-
-    def start(self) -> None:
-        """Fetch its image where that is not there, and start it."""
-
-    def exit_code(self) -> int | None:
-        """Return None while it runs."""
-
-    def stop(self) -> None:
-        """Stop and remove it; harmless when not started."""
-
-
-Describe = Callable[[int, dict[str, str]], Container]
 
 
 class TestcontainersPostgres:
@@ -47,7 +27,7 @@ class TestcontainersPostgres:
     def __init__(self, data_dir: Path, describe: Describe | None = None) -> None:
         """Describe it; nothing happens before `start`."""
         self._storage = PostgresStorage(data_dir)
-        self._describe = describe or docker_container
+        self._describe = describe or in_docker(IMAGE)
         self._container: Container | None = None
 
     @property
@@ -72,10 +52,11 @@ class TestcontainersPostgres:
         """
         found = psycopg.conninfo.conninfo_to_dict(self.dsn)
         environment = {"POSTGRES_PASSWORD": str(found["password"]), "POSTGRES_DB": DATABASE, "POSTGRES_USER": USER}
-        self._container = self._describe(int(str(found["port"])), environment)
+        port = int(str(found["port"]))
+        self._container = self._describe(port, environment)
         try:
             self._container.start()
-            self._wait()
+            wait_until_answering(self._container, IMAGE, f"{HOST}:{port}", self._answers)
         except BaseException:
             self.stop()
             raise
@@ -86,7 +67,7 @@ class TestcontainersPostgres:
 
     def died(self) -> EmbeddedPostgresError:
         """Explain why `poll` returned an exit code."""
-        return EmbeddedPostgresError(f"The container {IMAGE} ended (exit code {self.poll()}). See: docker logs")
+        return EmbeddedPostgresError(IMAGE.ended(self.poll()))
 
     def stop(self) -> None:
         """Stop and remove the container. Blocks; harmless when not started."""
@@ -103,46 +84,10 @@ class TestcontainersPostgres:
     ) -> None:
         self.stop()
 
-    def _wait(self) -> None:
-        limit_s = time.monotonic() + READY_LIMIT_S
-        while True:
-            try:
-                # The image starts a server on a socket alone to make the database; that one we do not see.
-                psycopg.connect(self.dsn, connect_timeout=2).close()
-            except psycopg.OperationalError:
-                if self.poll() is not None:
-                    raise self.died() from None
-                if time.monotonic() > limit_s:
-                    raise EmbeddedPostgresError(
-                        f"The container {IMAGE} does not answer after {READY_LIMIT_S:.0f} s. See: docker logs"
-                    ) from None
-                time.sleep(_POLL_S)
-            else:
-                return
-
-
-def check_installed() -> None:
-    """See that containers can be described.
-
-    Raises:
-        EmbeddedPostgresError: testcontainers is not installed.
-    """
-    try:
-        import testcontainers.core.container  # noqa: F401 - whether it is there
-    except ImportError:
-        raise EmbeddedPostgresError(
-            "PostgreSQL in a container needs the package testcontainers, which is not installed. "
-            "Run: pip install 'segwire[containers]', or say --with postgres for the embedded one"
-        ) from None
-
-
-def docker_container(port: int, environment: dict[str, str]) -> Container:
-    """Describe the container of `IMAGE` that listens on `port`.
-
-    Raises:
-        EmbeddedPostgresError: testcontainers is not installed.
-    """
-    check_installed()
-    from segwire.embedded.postgres.docker_container import DockerPostgres
-
-    return DockerPostgres(IMAGE, INNER_PORT, port, environment)
+    def _answers(self) -> bool:
+        try:
+            # The image starts a server on a socket alone to make the database; that one we do not see.
+            psycopg.connect(self.dsn, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
