@@ -186,7 +186,10 @@ def test_check_finds_what_is_wrong(rule: Rule, bad: str) -> None:
         (tidy.metric_imports, "from prometheus_client import generate_latest\nfrom collections import Counter"),
         (tidy.foreign_words, '{"User-Agent": "segwire"}, aiohttp.ClientSession, scope="session", session.timeout.ms'),
         # With bars, so that who searches the sources for such places finds none here.
-        (tidy.foreign_words, "data in |tmp|segwire and .|work|x, framework|root|x, see https:||kafka.apache.org|".replace("|", "/")),
+        (
+            tidy.foreign_words,
+            "data in |tmp|segwire and .|work|x, framework|root|x, see https:||kafka.apache.org|".replace("|", "/"),
+        ),
     ],
 )
 def test_check_finds_nothing_wrong_where_nothing_is(rule: Rule, good: str) -> None:
