@@ -7,7 +7,8 @@ Its span lasts from its processing until the transaction is committed, which is 
 Where that is aborted the span has failed, and the record, which comes again, gets another.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
@@ -68,67 +69,6 @@ class _Spans:
         self._open.clear()
 
 
-class Continued:
-    """A processor whose outputs go on with the trace of the record that they follow from.
-
-    A traced record is processed apart from those before and after it: so whatever is published is known to be its own.
-    """
-
-    def __init__(
-        self, processor: Processor, tracer: Tracer, step: Step, clock: Clock, topics: Collection[str]
-    ) -> None:  # fmt: skip
-        """Trace `processor`; outputs to `topics` carry the header."""
-        self._processor = processor
-        self._spans = _Spans(tracer, step, clock)
-        self._topics = frozenset(topics)
-
-    def process(self, records: Sequence[InputRecord]) -> Iterable[OutputRecord]:
-        """Process records, as `Processor` says."""
-        traced = self._spans.traced(records)
-        return self._in_portions(records, traced) if traced else self._processor.process(records)
-
-    def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
-        """Let happen what is due; it is of no trace."""
-        return self._processor.punctuate(now_ms, partitions)
-
-    def committed(self) -> None:
-        """End what is done for good."""
-        self._spans.end_all()
-        self._processor.committed()
-
-    def aborted(self) -> None:
-        """End what was in vain."""
-        self._spans.end_all(ABORTED)
-        self._processor.aborted()
-
-    def _in_portions(self, records: Sequence[InputRecord], traced: dict[int, TraceContext]) -> Iterator[OutputRecord]:
-        begin = 0
-        for place, parent in traced.items():
-            yield from self._portion(records, begin, place)
-            begin = place + 1
-            span = self._spans.begin(records[place], parent)
-            try:
-                for output in self._portion(records, place, begin):
-                    yield self._carrying(output, span.context)
-            except Backpressure:
-                self._spans.put_off([span])
-                raise
-        yield from self._portion(records, begin, len(records))
-
-    def _portion(self, records: Sequence[InputRecord], begin: int, end: int) -> Iterator[OutputRecord]:
-        if begin == end:
-            return
-        try:
-            yield from self._processor.process(records[begin:end])
-        except Backpressure as pressure:
-            raise Backpressure(pressure.wait_s, begin + pressure.processed) from pressure
-
-    def _carrying(self, output: OutputRecord, context: TraceContext) -> OutputRecord:
-        if output.topic not in self._topics:
-            return output
-        return msgspec.structs.replace(output, headers=carrying(output.headers, context))
-
-
 class Follower(Protocol):
     """Who wants to know which records of a batch are traced, while it is processed."""
 
@@ -139,21 +79,23 @@ class Follower(Protocol):
         """Take that the batch is processed."""
 
 
-class Delivered:
-    """A processor at which traces end: a sink. Its batches stay whole, and each traced record of one has its span."""
+_Handle = Callable[[Processor, _Spans, Sequence[InputRecord], dict[int, TraceContext]], Iterator[OutputRecord]]
 
-    def __init__(
-        self, processor: Processor, tracer: Tracer, step: Step, clock: Clock, follower: Follower | None = None
-    ) -> None:  # fmt: skip
-        """Trace `processor`, and tell `follower`."""
+
+class _Traced:
+    """A processor with spans around it; `handle` gives it the batches in which a record is traced."""
+
+    def __init__(self, processor: Processor, spans: _Spans, handle: _Handle) -> None:
         self._processor = processor
-        self._spans = _Spans(tracer, step, clock)
-        self._follower = follower
+        self._spans = spans
+        self._handle = handle
 
     def process(self, records: Sequence[InputRecord]) -> Iterable[OutputRecord]:
         """Process records, as `Processor` says."""
         traced = self._spans.traced(records)
-        return self._observed(records, traced) if traced else self._processor.process(records)
+        if not traced:
+            return self._processor.process(records)
+        return self._handle(self._processor, self._spans, records, traced)
 
     def punctuate(self, now_ms: int, partitions: Collection[int]) -> Sequence[OutputRecord]:
         """Let happen what is due; it is of no trace."""
@@ -169,29 +111,81 @@ class Delivered:
         self._spans.end_all(ABORTED)
         self._processor.aborted()
 
-    def _observed(self, records: Sequence[InputRecord], traced: dict[int, TraceContext]) -> Iterator[OutputRecord]:
-        spans = {place: self._spans.begin(records[place], parent) for place, parent in traced.items()}
-        if self._follower is not None:
-            self._follower.follow([(records[place], span.context) for place, span in spans.items()])
-        try:
-            yield from self._processor.process(records)
-        except Backpressure as pressure:
-            self._spans.put_off([span for place, span in spans.items() if place >= pressure.processed])
-            raise
-        finally:
-            if self._follower is not None:
-                self._follower.forget()
-
 
 def continued(
     tracer: Tracer | None, processor: Processor, step: Step, clock: Clock, topics: Collection[str]
 ) -> Processor:  # fmt: skip
-    """Return `processor` as `Continued`, or as it is where traces are off."""
-    return processor if tracer is None else Continued(processor, tracer, step, clock, topics)
+    """Return a processor whose outputs to `topics` go on with the trace of the record that they follow from.
+
+    A traced record is processed apart from those before and after it: so whatever is published is known to be its own.
+    Where traces are off it is `processor` as it is.
+    """
+    if tracer is None:
+        return processor
+    return _Traced(processor, _Spans(tracer, step, clock), partial(_apart, frozenset(topics)))
 
 
 def delivered(
     tracer: Tracer | None, processor: Processor, step: Step, clock: Clock, follower: Follower | None = None
 ) -> Processor:  # fmt: skip
-    """Return `processor` as `Delivered`, or as it is where traces are off."""
-    return processor if tracer is None else Delivered(processor, tracer, step, clock, follower)
+    """Return a processor at which traces end, a sink: batches stay whole, and each traced record of one has its span.
+
+    `follower` hears of them. Where traces are off it is `processor` as it is.
+    """
+    if tracer is None:
+        return processor
+    return _Traced(processor, _Spans(tracer, step, clock), partial(_whole, follower))
+
+
+def _apart(
+    topics: Collection[str],
+    processor: Processor,
+    spans: _Spans,
+    records: Sequence[InputRecord],
+    traced: dict[int, TraceContext],
+) -> Iterator[OutputRecord]:
+    begin = 0
+    for place, parent in traced.items():
+        yield from _portion(processor, records, begin, place)
+        begin = place + 1
+        span = spans.begin(records[place], parent)
+        try:
+            for output in _portion(processor, records, place, begin):
+                yield _carrying(output, span.context) if output.topic in topics else output
+        except Backpressure:
+            spans.put_off([span])
+            raise
+    yield from _portion(processor, records, begin, len(records))
+
+
+def _portion(processor: Processor, records: Sequence[InputRecord], begin: int, end: int) -> Iterator[OutputRecord]:
+    if begin == end:
+        return
+    try:
+        yield from processor.process(records[begin:end])
+    except Backpressure as pressure:
+        raise Backpressure(pressure.wait_s, begin + pressure.processed) from pressure
+
+
+def _carrying(output: OutputRecord, context: TraceContext) -> OutputRecord:
+    return msgspec.structs.replace(output, headers=carrying(output.headers, context))
+
+
+def _whole(
+    follower: Follower | None,
+    processor: Processor,
+    spans: _Spans,
+    records: Sequence[InputRecord],
+    traced: dict[int, TraceContext],
+) -> Iterator[OutputRecord]:
+    begun = {place: spans.begin(records[place], parent) for place, parent in traced.items()}
+    if follower is not None:
+        follower.follow([(records[place], span.context) for place, span in begun.items()])
+    try:
+        yield from processor.process(records)
+    except Backpressure as pressure:
+        spans.put_off([span for place, span in begun.items() if place >= pressure.processed])
+        raise
+    finally:
+        if follower is not None:
+            follower.forget()

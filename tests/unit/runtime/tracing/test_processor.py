@@ -4,13 +4,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 import pytest
 
-from runtime.processor import Backpressure, InputRecord, OutputRecord
+from runtime.processor import Backpressure, InputRecord, OutputRecord, Processor
 from runtime.tracing.processor import (
     ABORTED,
     AGE_MAX_MS,
     BACKPRESSURE,
-    Continued,
-    Delivered,
     Step,
     continued,
     delivered,
@@ -55,8 +53,8 @@ class Doubling:
         self.calls.append("aborted")
 
 
-def through(inner: Doubling, tracer: KeepingTracer) -> Continued:
-    return Continued(inner, tracer, STEP, Clock(), ["rows"])
+def through(inner: Doubling, tracer: KeepingTracer) -> Processor:
+    return continued(tracer, inner, STEP, Clock(), ["rows"])
 
 
 def test_nothing_is_around_a_processor_where_traces_are_off() -> None:
@@ -77,7 +75,7 @@ def test_records_that_are_not_traced_stay_one_batch_and_carry_nothing() -> None:
 def test_records_of_long_ago_add_nothing_to_their_traces(later_ms: int, spans: int) -> None:
     tracer, clock = KeepingTracer(), Clock()
     clock.at_s += later_ms / 1000
-    list(Delivered(Doubling(), tracer, STEP, clock).process([record(1, SENDER)]))
+    list(delivered(tracer, Doubling(), STEP, clock).process([record(1, SENDER)]))
     assert len(tracer.spans) == spans
 
 
@@ -179,7 +177,7 @@ def test_backpressure_counts_what_is_done_over_all_portions(offset: int, error: 
 def test_batches_of_a_sink_stay_whole() -> None:
     inner, tracer = Doubling(), KeepingTracer()
     outputs = list(
-        Delivered(inner, tracer, STEP, Clock()).process([record(1), record(2, SENDER), record(3, UNSAMPLED)])
+        delivered(tracer, inner, STEP, Clock()).process([record(1), record(2, SENDER), record(3, UNSAMPLED)])
     )
     assert inner.batches == [[1, 2, 3]]
     assert not any("traceparent" in dict(output.headers or []) for output in outputs)
@@ -188,7 +186,7 @@ def test_batches_of_a_sink_stay_whole() -> None:
 
 def test_sink_that_waits_fails_the_spans_of_what_comes_again() -> None:
     tracer = KeepingTracer()
-    traced = Delivered(Doubling(waits_at(2)), tracer, STEP, Clock())
+    traced = delivered(tracer, Doubling(waits_at(2)), STEP, Clock())
     with pytest.raises(Backpressure):
         list(traced.process([record(1, SENDER), record(2, SENDER), record(3, SENDER)]))
     assert tracer.ended() == [(NAME, BACKPRESSURE), (NAME, BACKPRESSURE)]
@@ -218,7 +216,7 @@ def test_follower_hears_of_traced_records_while_they_are_processed(waits: bool) 
         if waits:
             raise Backpressure(1)
 
-    traced = Delivered(Doubling(act), tracer, STEP, Clock(), following)
+    traced = delivered(tracer, Doubling(act), STEP, Clock(), following)
     try:
         list(traced.process([record(1), record(2, SENDER)]))
     except Backpressure:
@@ -229,5 +227,5 @@ def test_follower_hears_of_traced_records_while_they_are_processed(waits: bool) 
 
 def test_follower_is_left_alone_by_batches_that_are_not_traced() -> None:
     following = Following()
-    list(Delivered(Doubling(), KeepingTracer(), STEP, Clock(), following).process([record(1)]))
+    list(delivered(KeepingTracer(), Doubling(), STEP, Clock(), following).process([record(1)]))
     assert (following.heard, following.forgotten) == ([], 0)
