@@ -3,13 +3,16 @@
 import re
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from segwire.embedded.kafka.interface import KafkaServer
 from segwire.embedded.postgres.interface import PostgresServer
 from tests.support.kafka import choose_kafka, running
+from tests.support.outbound_stage import OutboundStage
 from tests.support.postgres import choose_postgres
+from tests.support.processors import Pipeline
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +39,19 @@ def topic_prefix(request: pytest.FixtureRequest) -> str:
     """A prefix for topics, groups and transactional IDs that no other test has."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:40].strip("-")
     return f"{name}-{uuid.uuid4().hex[:8]}-"
+
+
+@pytest.fixture
+def pipeline(kafka: KafkaServer, topic_prefix: str, tmp_path: Path) -> Iterator[Pipeline]:
+    """Processors with names of their own; their topics are not there yet."""
+    made = Pipeline(kafka.bootstrap_servers, topic_prefix, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def stage(kafka: KafkaServer, topic_prefix: str, tmp_path: Path) -> Iterator[OutboundStage]:
+    """Destinations with names of their own; their topics come with the first."""
+    made = OutboundStage(kafka.bootstrap_servers, topic_prefix, tmp_path)
+    yield made
+    made.close()

@@ -2,13 +2,11 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from runtime.clock import SystemClock
 from segwire.backfill.asked import AskedBackfill
-from segwire.embedded.kafka.interface import KafkaServer
 from segwire.inspect.dead_letters import DeadLetter, Wanted
 from segwire.inspect.dead_letters_reader import list_dead_letters
 from segwire.inspect.receipts import summarise
@@ -26,13 +24,6 @@ REFUSED = f"{7:038d}"
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     made = Receiver()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def stage(kafka: KafkaServer, topic_prefix: str, tmp_path: Path) -> Iterator[OutboundStage]:
-    made = OutboundStage(kafka.bootstrap_servers, topic_prefix, tmp_path)
     yield made
     made.close()
 

@@ -3,14 +3,11 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from runtime.kafka.clients import admin_client
 from runtime.kafka.topics import apply_topics
-from segwire.embedded.kafka.interface import KafkaServer
 from tests.support.kafka import LIMIT_S, wait_until
 from tests.support.posts import body, segment, user
 from tests.support.processors import Pipeline
@@ -21,13 +18,9 @@ USERS = [f"{number:038d}" for number in range(1, 9)]
 
 
 @pytest.fixture
-def pipeline(kafka: KafkaServer, topic_prefix: str, tmp_path: Path) -> Iterator[Pipeline]:
-    made = Pipeline(kafka.bootstrap_servers, topic_prefix, tmp_path)
-    made.create_topics()
-    yield made
-    for service in made.services:
-        if service.process.poll() is None:
-            service.kill()
+def pipeline(pipeline: Pipeline) -> Pipeline:
+    pipeline.create_topics()
+    return pipeline
 
 
 def told(pipeline: Pipeline, at_ms: int, status: str) -> None:

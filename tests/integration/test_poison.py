@@ -5,25 +5,23 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from segwire.embedded.kafka.interface import KafkaServer
 from tests.support.kafka import LIMIT_S, wait_until
-from tests.support.poison_service import TOPIC_MAX_BYTES
+from tests.support.poison_service import FREE, TOPIC_MAX_BYTES
 from tests.support.processors import Pipeline
 
 
 class Service:
     """The naughty service, started again whenever it dies."""
 
-    def __init__(self, pipeline: Pipeline, protocol: str = "classic") -> None:
+    def __init__(self, pipeline: Pipeline, *options: str) -> None:
         self._pipeline = pipeline
-        self._arguments = [str(pipeline.kafka.bootstrap_servers), pipeline.names.prefix, str(pipeline.folder), protocol]
+        self._arguments = [str(pipeline.kafka.bootstrap_servers), pipeline.names.prefix, str(pipeline.folder), *options]
         self.ready_file = pipeline.folder / "fan-out.ready"
         self.deaths = 0
         self.start()
@@ -44,24 +42,28 @@ class Service:
     def said(self) -> str:
         return (self._pipeline.folder / "log").read_text()
 
+    def metrics(self) -> bytes:
+        url = json.loads(self.ready_file.read_text())["urls"]["fan-out-management"]
+        with urlopen(f"{url}/metrics", timeout=LIMIT_S) as answer:
+            return bytes(answer.read())
+
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(LIMIT_S) == 0
 
 
 @pytest.fixture
-def pipeline(kafka: KafkaServer, topic_prefix: str, tmp_path: Path) -> Pipeline:
-    made = Pipeline(kafka.bootstrap_servers, topic_prefix, tmp_path)
-    made.create_topics()
-    return made
+def pipeline(pipeline: Pipeline) -> Pipeline:
+    pipeline.create_topics()
+    return pipeline
 
 
 @pytest.fixture
 def start(pipeline: Pipeline) -> Iterator[Callable[..., Service]]:
     services: list[Service] = []
 
-    def begin(protocol: str = "classic") -> Service:
-        services.append(Service(pipeline, protocol))
+    def begin(*options: str) -> Service:
+        services.append(Service(pipeline, *options))
         return services[-1]
 
     yield begin
@@ -117,8 +119,7 @@ def test_backpressure_pauses_a_ready_service_and_loses_and_doubles_nothing(
     url = json.loads(service.ready_file.read_text())["urls"]["fan-out-management"]
 
     def held() -> bool:
-        with urlopen(f"{url}/metrics", timeout=LIMIT_S) as answer:
-            return b'segwire_processor_backpressure{processor="fan-out"} 1.0' in answer.read()
+        return b'segwire_processor_backpressure{processor="fan-out"} 1.0' in service.metrics()
 
     wait_until(held, "backpressure")
     with urlopen(f"{url}/readyz", timeout=LIMIT_S) as answer:
@@ -128,6 +129,27 @@ def test_backpressure_pauses_a_ready_service_and_loses_and_doubles_nothing(
     service.stop()
     assert service.deaths == 0
     assert sorted(m.value() or b"" for m in pipeline.read(pipeline.names.segment_events)) == sorted(values)
+
+
+def test_a_service_that_hangs_in_a_record_says_so_ends_and_the_next_goes_on_without_loss(
+    pipeline: Pipeline, start: Callable[..., Service]
+) -> None:
+    values = [*(b"good %d" % number for number in range(20)), b"stuck", b"after"]
+    stuck = start("classic", "2")
+    wait_until(stuck.ready_file.exists, "ready")
+    pipeline.post(values, 5)
+    told = b'segwire_processor_watchdog_total{processor="fan-out"} '
+    wait_until(lambda: told in stuck.metrics(), "the watchdog tells of it before it ends the process")
+    assert stuck.process.wait(LIMIT_S) == 1
+    assert "the loop is stuck in a call" in stuck.said()
+    (pipeline.folder / FREE).touch()
+    service = start()
+    wait_until(service.done, "everything is processed")
+    service.stop()
+    assert service.deaths == 0
+    assert "process_died" in service.said()
+    assert sorted(m.value() or b"" for m in pipeline.read(pipeline.names.segment_events)) == sorted(values)
+    assert not pipeline.read(pipeline.names.dead_letters)
 
 
 def test_an_instance_id_that_the_group_still_holds_is_waited_for_inside_the_process(

@@ -4,16 +4,12 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-
-import pytest
 
 from schemas.avro_codec import decode_key
 from schemas.dates import format_java_date
 from schemas.partitioning import partition_of
-from segwire.embedded.kafka.interface import KafkaServer
 from tests.support.kafka import wait_until
 from tests.support.oracle import Oracle, change_of, changes_by_key, row_of, rows_by_key
 from tests.support.posts import body, segment, user
@@ -24,15 +20,6 @@ DAY_MS = 86_400_000
 NOW_MS = time.time_ns() // 1_000_000 // SECOND_MS * SECOND_MS
 USER = "19393572368547369350319949416899715727"
 OTHER = "0012345678901234567890123456789012345678901"
-
-
-@pytest.fixture
-def pipeline(kafka: KafkaServer, topic_prefix: str, tmp_path: Path) -> Iterator[Pipeline]:
-    made = Pipeline(kafka.bootstrap_servers, topic_prefix, tmp_path)
-    yield made
-    for service in made.services:
-        if service.process.poll() is None:
-            service.kill()
 
 
 def when(at_ms: int) -> str:

@@ -5,13 +5,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from schemas.dates import format_java_date
-from segwire.embedded.kafka.interface import KafkaServer
 from tests.support.kafka import wait_until
 from tests.support.posts import body, segment, user
 from tests.support.processors import Pipeline
@@ -21,13 +19,9 @@ USER = "19393572368547369350319949416899715727"
 
 
 @pytest.fixture
-def pipeline(kafka: KafkaServer, topic_prefix: str, tmp_path: Path) -> Iterator[Pipeline]:
-    made = Pipeline(kafka.bootstrap_servers, topic_prefix, tmp_path)
-    made.create_topics()
-    yield made
-    for service in made.services:
-        if service.process.poll() is None:
-            service.kill()
+def pipeline(pipeline: Pipeline) -> Pipeline:
+    pipeline.create_topics()
+    return pipeline
 
 
 def segwire(pipeline: Pipeline, *words: str) -> subprocess.CompletedProcess[str]:

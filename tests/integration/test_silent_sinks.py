@@ -61,13 +61,6 @@ def partner() -> Iterator[Receiver]:
     made.close()
 
 
-@pytest.fixture
-def stage(kafka: KafkaServer, topic_prefix: str, tmp_path: Path) -> Iterator[OutboundStage]:
-    made = OutboundStage(kafka.bootstrap_servers, topic_prefix, tmp_path)
-    yield made
-    made.close()
-
-
 def test_no_outcome_of_a_delivery_tells_of_its_user_or_of_a_secret(
     stage: OutboundStage, partner: Receiver, tmp_path: Path
 ) -> None:

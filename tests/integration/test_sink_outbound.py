@@ -13,7 +13,6 @@ import yaml
 from schemas.event import Partner
 from schemas.membership import SegmentMembership
 from schemas.post_reading import parse_post
-from segwire.embedded.kafka.interface import KafkaServer
 from tests.support.ingest_process import running_ingest
 from tests.support.kafka import wait_until
 from tests.support.outbound import DPID, row
@@ -24,13 +23,6 @@ from tests.support.receiver import Key, Receiver, Reply, Request, fine
 NOW_MS = time.time_ns() // 1_000_000_000 * 1000
 # More of them by `make sink-kills`; what came of that is in docs/evidence/sinks.md.
 KILLS = int(os.environ.get("SINK_KILLS", "2"))
-
-
-@pytest.fixture
-def stage(kafka: KafkaServer, topic_prefix: str, tmp_path: Path) -> Iterator[OutboundStage]:
-    made = OutboundStage(kafka.bootstrap_servers, topic_prefix, tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

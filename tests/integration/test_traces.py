@@ -14,7 +14,6 @@ from runtime.kafka.topics import apply_topics
 from schemas.dates import format_java_date
 from schemas.headers import header_text
 from schemas.topics import topics_for
-from segwire.embedded.kafka.interface import KafkaServer
 from segwire.embedded.postgres.server import EmbeddedPostgres
 from tests.support.collector import Collector, ReceivedSpan
 from tests.support.ingest_process import JSON, IngestProcess
@@ -81,15 +80,6 @@ def partner() -> Iterator[Receiver]:
     made = Receiver()
     yield made
     made.close()
-
-
-@pytest.fixture
-def pipeline(kafka: KafkaServer, topic_prefix: str, tmp_path: Path) -> Iterator[Pipeline]:
-    made = Pipeline(kafka.bootstrap_servers, topic_prefix, tmp_path)
-    yield made
-    for service in made.services:
-        if service.process.poll() is None:
-            service.kill()
 
 
 @pytest.fixture

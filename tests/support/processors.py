@@ -102,6 +102,12 @@ class Pipeline:
         for service in self.services:
             service.stop()
 
+    def close(self) -> None:
+        """Kill what still runs."""
+        for service in self.services:
+            if service.process.poll() is None:
+                service.kill()
+
     def post(
         self, bodies: Sequence[bytes], received_at: int, headers: Sequence[tuple[str, bytes]] = (),
         appended_at: int | None = None,
