@@ -273,14 +273,17 @@ class Restorer(Generic[V]):
         state.committed = committed_offsets(self._consumer, self._input_topic, [partition])[partition]
         if state.committed is None or offset < state.committed:
             return
-        if offset >= self._input_end(partition):
+        end = self._input_end(partition)
+        if offset >= end:
             # A topic knows no offset past its end: the state is of one that was deleted, or is on another cluster.
             _log.error("input_made_anew", partition=partition, state_offset=offset, committed=state.committed)
             state.committed = None
         else:
+            offsets = [self._codec.summary(value).offset for value in state.latest.values() if value is not None]
+            ahead = max(each for each in offsets if each < end)
             raise TornTransactionError(
-                f"changelog {self._changelog.topic} partition {partition} holds state of input offset {offset}, but "
-                f"the group has committed only {state.committed}: a torn transaction, or the group's offsets were "
+                f"changelog {self._changelog.topic} partition {partition} holds state of input offsets up to {ahead}, "
+                f"but the group has committed only {state.committed}: a torn transaction, or the group's offsets were "
                 "reset; set the group's offsets past the state's, or drop the changelog to rebuild it from the input"
             )
 

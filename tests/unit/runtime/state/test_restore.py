@@ -21,6 +21,7 @@ class Entry(NamedTuple):
 
     at: int
     raw: bytes
+    of: bytes = b"key"
 
     def partition(self) -> int:
         return 0
@@ -32,7 +33,7 @@ class Entry(NamedTuple):
         return None
 
     def key(self) -> bytes:
-        return b"key"
+        return self.of
 
     def value(self) -> bytes:
         return self.raw
@@ -201,11 +202,12 @@ def test_state_that_the_group_never_committed_ends_the_service(
     cluster: Cluster, reader: Reader, restorer: Restorer[Any]
 ) -> None:
     cluster.committed = [5, 5]
-    cluster.end = 2
-    reader.messages = [Entry(0, b"4"), Entry(1, b"8")]
+    cluster.end = 5
+    users = {b"a": b"4", b"b": b"6", b"c": b"8", b"d": b"7", b"of-another-topic": b"100"}
+    reader.messages = [Entry(at, raw, of) for at, (of, raw) in enumerate(users.items())]
     cluster.may_answer.set()
     restorer.submit([0])
-    with pytest.raises(TornTransactionError, match="input offset 8, but the group has committed only 5"):
+    with pytest.raises(TornTransactionError, match="input offsets up to 8, but the group has committed only 5"):
         all_restored(restorer)
 
 
