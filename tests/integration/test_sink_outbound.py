@@ -92,6 +92,29 @@ def break_off_and_be_late(stage: OutboundStage, bad: Receiver, senders: Senders)
     assert set(tried.values()) == {2}
 
 
+def hang_with_one(stage: OutboundStage, partners: tuple[Receiver, Receiver], senders: Senders) -> None:
+    """A message that is taken and never answered: given up in time, tried once more, parked; all others pass."""
+    bad, good = partners
+    bad.requests.clear()
+
+    def is_hung(request: Request) -> bool:
+        return b"cookie-6-0" in request.body
+
+    bad.behaviour = lambda request: Reply(503, fault="hang") if is_hung(request) else Reply()
+    senders.say_all([(number, "5", True) for number in range(2, 7)], partners=2)
+    keys = {(name_of(number), f"cookie-{number}-1", "5") for number in range(2, 7)}
+    wait_until(lambda: keys <= good.memberships().keys(), "the good partner has it")
+    assert stage.behind("bad") > 0
+    stage.wait_done("bad")
+    assert keys <= bad.memberships().keys()
+    assert len([request for request in bad.requests if is_hung(request)]) == 2
+    told = [each for each in stage.receipts() if each.partner and each.partner.uuid == "cookie-6-0"]
+    tries = [(each.outcome, each.attempt, each.reason) for each in told if each.destination == "bad"]
+    reason = "no whole answer in time"
+    assert tries == [("FAILED", 1, reason), ("FAILED", 2, reason), ("PARKED", 0, reason)]
+    assert all(3000 <= (each.latency_ms or 0) < 6000 for each in told if each.outcome == "FAILED")
+
+
 def ask_to_wait(stage: OutboundStage, bad: Receiver, senders: Senders) -> None:
     """503 and how long: left alone until then, and nothing is parked."""
     bad.requests.clear()
@@ -114,7 +137,7 @@ def test_a_partner_that_misbehaves_loses_nothing_and_holds_up_nobody_else(
     stage: OutboundStage, partners: tuple[Receiver, Receiver]
 ) -> None:
     bad, good = partners
-    stage.destination("bad", bad.url, timeout_ms=1000, max_users_per_message=1)
+    stage.destination("bad", bad.url, max_users_per_message=1)
     stage.destination("good", good.url)
     sinks = [stage.start("bad"), stage.start("good")]
     for sink in sinks:
@@ -132,6 +155,7 @@ def test_a_partner_that_misbehaves_loses_nothing_and_holds_up_nobody_else(
     assert (headers["stage"], headers["error"]) == (b"sink:bad", b"status-500")
 
     break_off_and_be_late(stage, bad, senders)
+    hang_with_one(stage, partners, senders)
     ask_to_wait(stage, bad, senders)
 
     # Nobody there: all of it waits, and the other destination has its own.
@@ -144,8 +168,9 @@ def test_a_partner_that_misbehaves_loses_nothing_and_holds_up_nobody_else(
     assert stage.behind("bad") > 0
     bad.behaviour = fine
     bad.come_back()
-    # Parked once, and told anew as the user is seen again.
-    senders.say(1, "2", partners=2)
+    # Parked once, and told anew as the users are seen again.
+    for number in (1, 6):
+        senders.say(number, "2", partners=2)
     stage.wait_done("bad")
     stage.wait_done("good")
     for sink in sinks:
@@ -155,10 +180,11 @@ def test_a_partner_that_misbehaves_loses_nothing_and_holds_up_nobody_else(
         assert partner.memberships() == senders.memberships()
         assert [count for count in Counter(key for key, _ in partner.changes).values() if count > 1] == []
     outcomes = Counter((each.destination, each.outcome) for each in stage.receipts())
-    assert outcomes["bad", "PARKED"] == 2
+    assert outcomes["bad", "PARKED"] == 3
     identifiers = {(uuid, partner) for uuid, partner, _ in senders.memberships()}
     assert outcomes["good", "DELIVERED"] >= len(identifiers)
-    assert len(stage.dead_letters()) == len(letters)
+    errors = Counter(dict(letter.headers() or [])["error"] for letter in stage.dead_letters())
+    assert errors == {b"status-500": len(letters), b"timeout": 1}
 
 
 @pytest.mark.skipif("SINK_KILLS" not in os.environ, reason="takes long: part of `make sink-kills`")
