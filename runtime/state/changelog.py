@@ -55,6 +55,15 @@ def committed_offsets(consumer: Consumer, topic: str, partitions: list[int]) -> 
     return {tp.partition: tp.offset if tp.offset >= 0 else None for tp in found}
 
 
+def learn(consumer: Consumer, topic: str) -> None:
+    """Have the consumer learn who leads the partitions of `topic`.
+
+    Where it is assigned a topic that it knows nothing of, librdkafka looks for that once a second, so that the first
+    record comes up to a second late.
+    """
+    consumer.list_topics(topic, timeout=_TIMEOUT_S)
+
+
 def usable(checkpoint: Checkpoint | None, changelog: Changelog, extent: Extent, now_ms: int) -> bool:
     """Tell whether a local checkpoint may be gone on from, else the partition is wiped and rebuilt.
 

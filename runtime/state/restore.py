@@ -16,7 +16,7 @@ from runtime.clock import Clock
 from runtime.errors import TornTransactionError
 from runtime.injection import reach
 from runtime.kafka.asking import passes
-from runtime.state.changelog import Changelog, Extent, committed_offsets, extents, require_changelog, usable
+from runtime.state.changelog import Changelog, Extent, committed_offsets, extents, learn, require_changelog, usable
 from runtime.state.counting import Counting
 from runtime.state.progress import Progress
 from runtime.state.store import StateStore, Timer, Writes, data_key
@@ -170,6 +170,7 @@ class Restorer(Generic[V]):
             # Committed offsets first, as they wait for open transactions; then the end, which has these in it.
             committed = committed_offsets(self._consumer, self._input_topic, partitions)
             bounds = extents(self._admin, self._changelog.topic, partitions)
+            learn(self._consumer, self._changelog.topic)
         except (KafkaException, TimeoutError) as error:
             self._begin_later(partitions, error)
             return

@@ -54,9 +54,15 @@ class Reader:
 
     def __init__(self) -> None:
         self.assigned: list[tuple[int, int]] = []
+        self.known: list[str] = []
         self.messages: list[Entry] = []
 
+    def list_topics(self, topic: str, timeout: float) -> None:  # noqa: ARG002
+        self.known.append(topic)
+
     def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+        # Of a topic that it does not know the client would wait for a second.
+        assert {tp.topic for tp in partitions} <= set(self.known)
         self.assigned += [(tp.partition, tp.offset) for tp in partitions]
 
     def incremental_unassign(self, _partitions: list[TopicPartition]) -> None:
