@@ -11,6 +11,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from membership.process import BROKER_CORE
+from membership.surroundings import described
 
 from ingest_peers import bodies
 from ingest_peers.build import program
@@ -40,7 +41,7 @@ def main() -> None:
         with EmbeddedKafka(directory / "broker", port=0, train=False) as kafka:
             place = Place(directory, options.cache, kafka.bootstrap_servers, _PREFIX, options.linger_ms)
             size_bytes = bodies.write(directory / "bodies.jsonl")
-            print(f"bodies of {size_bytes:.0f} bytes, linger {options.linger_ms} ms", flush=True)
+            print(f"{described()}\nbodies of {size_bytes:.0f} bytes, linger {options.linger_ms} ms", flush=True)
             _compare(options, place, Load(load, directory / "bodies.jsonl"))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from membership.process import CANDIDATE_CORE
+from membership.surroundings import allocator
 
 from ingest_peers.build import program, python
 
@@ -57,7 +58,7 @@ class Server:
             self.process = subprocess.Popen(
                 # It ends with the benchmark, however that ends.
                 ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(CANDIDATE_CORE), *candidate.command],
-                env={**os.environ, **candidate.environment},
+                env={**os.environ, **allocator(), **candidate.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -16,6 +16,7 @@ from membership.process import BROKER_CORE
 from membership.quix import Quix, install
 from membership.report import render
 from membership.streams import Streams, build
+from membership.surroundings import described
 from membership.views import View, differences, read_view
 from segwire.embedded.kafka.server import EmbeddedKafka
 
@@ -84,6 +85,7 @@ def _compare(options: argparse.Namespace, directory: Path, cluster: Cluster) -> 
     load = Load(options.users, options.extra)
     filled = fill(cluster.bootstrap_servers, INPUT, load)
     print(
+        f"{described()}\n"
         f"{load.messages:,} messages of {filled.size_bytes / load.messages:.0f} bytes, {filled.segments:,} segment "
         f"events, {load.users:,} users",
         flush=True,

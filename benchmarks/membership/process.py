@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from membership.surroundings import allocator
+
 CANDIDATE_CORE, BROKER_CORE = 0, 1
 _TICKS = os.sysconf("SC_CLK_TCK")
 _STOP_S = 60.0
@@ -21,7 +23,7 @@ class Pinned:
             self._process = subprocess.Popen(
                 # It ends with the benchmark, however that ends.
                 ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(CANDIDATE_CORE), *command],
-                env={**os.environ, **environment},
+                env={**os.environ, **allocator(), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -1,4 +1,4 @@
-"""What is checked of the image apart from running it: `make image-checks`. Hadolint, CycloneDX."""
+"""What is checked of the image apart from running it: `make image-checks`. Hadolint, the allocator, CycloneDX."""
 
 import json
 import subprocess
@@ -31,6 +31,17 @@ def lint() -> None:
         subprocess.run(command, check=True)
     subprocess.run([str(program), "--failure-threshold", "style", "deploy/Containerfile"], cwd=images.ROOT, check=True)
     click.echo("hadolint: nothing found")
+
+
+def check_allocator() -> None:
+    """See that a process in the image allocates with jemalloc: of a library that is not there the loader only warns.
+
+    Raises:
+        ClickException: it does not.
+    """
+    if "libjemalloc.so.2" not in images.run_inside(["cat", "/proc/self/maps"], {}):
+        raise click.ClickException("the image preloads no libjemalloc.so.2: see LD_PRELOAD in deploy/Containerfile")
+    click.echo("jemalloc: preloaded")
 
 
 def write_bill_of_materials() -> None:
@@ -66,4 +77,5 @@ def _debian_packages() -> list[dict[str, str]]:
 
 if __name__ == "__main__":
     lint()
+    check_allocator()
     write_bill_of_materials()
