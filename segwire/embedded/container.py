@@ -19,6 +19,9 @@ class Container(Protocol):
     def exit_code(self) -> int | None:
         """Return None while it runs."""
 
+    def last_lines(self) -> str:
+        """Return the end of its log; it goes with the container."""
+
     def stop(self) -> None:
         """Stop and remove it; harmless when not started."""
 
@@ -36,9 +39,12 @@ class Image(NamedTuple):
     instead: str
     error: type[EmbeddedServerError]
 
-    def ended(self, code: int | None) -> str:
-        """Explain that its container ended by itself."""
-        return f"The container {self.name} ended (exit code {code}). See: docker logs; or {self.instead}"
+    def explain(self, happened: str, container: Container) -> EmbeddedServerError:
+        """Return the error that says what happened to a container, and what it said last."""
+        return self.error(
+            f"The container {self.name} {happened}. Its last lines:\n{container.last_lines()}\n"
+            f"Mend what they say, or {self.instead}"
+        )
 
 
 def check_installed(image: Image) -> None:
@@ -78,10 +84,7 @@ def wait_until_answering(container: Container, image: Image, address: str, answe
     while not answers():
         code = container.exit_code()
         if code is not None:
-            raise image.error(image.ended(code))
+            raise image.explain(f"ended (exit code {code})", container)
         if time.monotonic() > deadline_s:
-            raise image.error(
-                f"The container {image.name} does not answer at {address} after {READY_LIMIT_S:.0f} s. "
-                f"See: docker logs; or {image.instead}"
-            )
+            raise image.explain(f"does not answer at {address} after {READY_LIMIT_S:.0f} s", container)
         time.sleep(_POLL_S)

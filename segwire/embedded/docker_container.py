@@ -6,6 +6,8 @@ from testcontainers.core import container as testcontainers
 from segwire.embedded.container import Image
 from segwire.embedded.kafka.ports import HOST
 
+_LAST_LINES = 20
+
 
 class DockerContainer:
     """A container as Docker runs it, as `Container` says; it listens on the loopback interface alone."""
@@ -56,6 +58,17 @@ class DockerContainer:
                 f"docker ps; or {self._image.instead}"
             ) from error
         return None if wrapped.status == "running" else int(wrapped.attrs["State"]["ExitCode"])
+
+    def last_lines(self) -> str:
+        """Return the end of what it printed; nothing where Docker does not tell."""
+        if self._container is None or not self._runs:
+            return ""
+        try:
+            output, errors = self._container.get_logs()
+        except DockerException:
+            return ""
+        printed = (output + errors).decode("utf-8", "replace").strip()
+        return "\n".join(printed.splitlines()[-_LAST_LINES:])
 
     def stop(self) -> None:
         """Stop and remove it; harmless when not started."""

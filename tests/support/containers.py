@@ -20,6 +20,9 @@ class RememberedContainer:
     def exit_code(self) -> int | None:
         return self.code
 
+    def last_lines(self) -> str:
+        return "what it printed last"
+
     def stop(self) -> None:
         self.said.append("stop")
 

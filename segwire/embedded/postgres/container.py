@@ -8,6 +8,7 @@ from typing import Self
 import psycopg
 
 from segwire.embedded.container import Container, Describe, Image, in_docker, wait_until_answering
+from segwire.embedded.errors import EmbeddedServerError
 from segwire.embedded.kafka.ports import HOST, choose_port
 from segwire.embedded.postgres.errors import EmbeddedPostgresError
 from segwire.embedded.postgres.storage import DATABASE, USER, PostgresStorage
@@ -65,9 +66,11 @@ class TestcontainersPostgres:
         """Return None while the container runs, else its exit code."""
         return None if self._container is None else self._container.exit_code()
 
-    def died(self) -> EmbeddedPostgresError:
+    def died(self) -> EmbeddedServerError:
         """Explain why `poll` returned an exit code."""
-        return EmbeddedPostgresError(IMAGE.ended(self.poll()))
+        if self._container is None:
+            return EmbeddedPostgresError(f"The container {IMAGE.name} was stopped")
+        return IMAGE.explain(f"ended (exit code {self.poll()})", self._container)
 
     def stop(self) -> None:
         """Stop and remove the container. Blocks; harmless when not started."""

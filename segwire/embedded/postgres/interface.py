@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from segwire.embedded.postgres.errors import EmbeddedPostgresError
+from segwire.embedded.errors import EmbeddedServerError
 
 
 class PostgresServer(Protocol):
@@ -18,7 +18,7 @@ class PostgresServer(Protocol):
     def poll(self) -> int | None:
         """Return None while it runs, else the exit code."""
 
-    def died(self) -> EmbeddedPostgresError:
+    def died(self) -> EmbeddedServerError:
         """Explain why `poll` returned an exit code."""
 
     def stop(self) -> None:

@@ -39,6 +39,10 @@ class FakeDocker:
     def reload(self) -> None:
         self._do("reload")
 
+    def logs(self, *, stdout: bool = True, stderr: bool = True) -> bytes:
+        self._do("logs")
+        return b"\n".join([b"to output"] * 30 * stdout + [b"to error: caf\xe9"] * stderr) + b"\n"
+
     def remove(self, **_: bool) -> None:
         self._do("remove")
 
@@ -117,3 +121,11 @@ def test_docker_that_tells_nothing_later_is_named(docker: FakeDocker, container:
     docker.failing["reload"] = DockerException("gone")
     with pytest.raises(EmbeddedKafkaError, match=r"Docker does not tell how the container apache/kafka:.* is: gone"):
         container.exit_code()
+
+
+def test_its_last_lines_are_told_while_it_is_there(docker: FakeDocker, container: DockerContainer) -> None:
+    assert container.last_lines() == ""
+    container.start()
+    assert container.last_lines().splitlines() == ["to output"] * 19 + ["to error: caf\N{REPLACEMENT CHARACTER}"]
+    docker.failing["logs"] = DockerException("gone")
+    assert container.last_lines() == ""

@@ -74,7 +74,7 @@ def test_a_broker_that_is_never_seen_is_said_and_its_container_removed(
     answer: Callable[[], ClusterMetadata], described: Describing, passed: PassedTime
 ) -> None:
     server = TestcontainersKafka(describe=described, connect=Asked(answer).connect)
-    with pytest.raises(EmbeddedKafkaError, match=rf"does not answer at {ADDRESS} .*or leave --kafka out"):
+    with pytest.raises(EmbeddedKafkaError, match=rf"(?s)does not answer at {ADDRESS} .*or leave --kafka out"):
         server.start()
     assert passed.pauses > 0
     assert described.made[0].said == ["start", "stop"]
