@@ -54,10 +54,7 @@ def run_membership(settings: Settings, ready_file: Path | None) -> None:
     """
     names = begin(settings, "membership")
     section = settings.membership
-    limits = _limits(section)
-    encoder = MembershipEncoder(
-        schema_id(settings, SEGMENT_MEMBERSHIP), schema_id(settings, SEGMENT_MEMBERSHIP_CHANGES)
-    )  # fmt: skip
+    limits, encoder = time_limits(section), membership_encoder(settings)
     with ExitStack() as open_states:
         users: StateTable[UserState] = StateTable(
             _store(settings, "membership", section.block_cache_bytes, section.memtable_bytes),
@@ -91,7 +88,17 @@ def _store(settings: Settings, name: str, block_cache_bytes: int, memtable_bytes
     return StateStore(directory, block_cache_bytes=block_cache_bytes, memtable_bytes=memtable_bytes)
 
 
-def _limits(section: MembershipSettings) -> TimeLimits:
+def membership_encoder(settings: Settings) -> MembershipEncoder:
+    """Return what encodes rows and changes, with the IDs of their schemas.
+
+    Raises:
+        SegwireError: a schema is not registered.
+    """
+    return MembershipEncoder(schema_id(settings, SEGMENT_MEMBERSHIP), schema_id(settings, SEGMENT_MEMBERSHIP_CHANGES))
+
+
+def time_limits(section: MembershipSettings) -> TimeLimits:
+    """Return the limits that are configured."""
     own = {name: segment.ttl_days for name, segment in section.segments.items() if segment.ttl_days is not None}
     return TimeLimits(
         default_ttl_days=section.default_ttl_days,

@@ -1,4 +1,4 @@
-"""`segwire state`: a processor's local store, whether it agrees with its changelog, and writing it there."""
+"""`segwire state`: a processor's local store, whether it agrees with its changelog, and writing what was lost anew."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +94,30 @@ def publish(
         click.echo(msgspec.json.encode(done).decode())
     elif not done:
         click.echo("the store holds nothing yet")
+
+
+@command.command(name="publish-rows", epilog="\b\nExample:\n  segwire state publish-rows --json")
+@config_option
+@data_dir_option
+@json_option
+def publish_rows(config: Path | None, data_dir: Path | None, as_json: bool) -> None:
+    """Write a row for every active membership to segment-membership, where that topic was lost and made anew.
+
+    From the changelog, so it runs anywhere; the membership processor must have been stopped. Memberships that have
+    ended get no row.
+    """
+    from segwire.cli.connection import connected_settings
+    from segwire.inspect import row_publishing
+    from segwire.inspect.log_reader import LogReader
+
+    settings = connected_settings(read_settings(config, data_dir))
+    done = []
+    for written in row_publishing.publish_rows(settings, LogReader(settings.kafka)):
+        done.append(written)
+        if not as_json:
+            click.echo(f"partition {written.partition}: {written.rows} rows of {written.users} users written")
+    if as_json:
+        click.echo(msgspec.json.encode(done).decode())
 
 
 def _show(states: "list[PartitionState]", as_json: bool) -> None:

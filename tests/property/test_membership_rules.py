@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from processors.rules.departure import expire
 from processors.rules.expiry import TimeLimits
 from processors.rules.membership import apply_event
+from processors.rules.present import present_rows
 from processors.rules.state import UserState
 from processors.rules.state_codec import decode_state, encode_state
 from processors.rules.story import Story
@@ -16,6 +17,7 @@ from schemas.event import Origin, Partner, SegmentEvent, SegmentStatus
 from schemas.membership import SegmentMembership, SegmentMembershipChange
 from tests.support.events import DAY_0, DAY_MS, HOUR_MS, USER, event
 from tests.support.oracle import Key, Oracle, change_of, changes_by_key, row_of, rows_by_key
+from tests.support.outbound import key_of
 
 SEGMENTS = ("short", "for-ever", "usual")
 LIMITS = TimeLimits(default_ttl_days=9, ttl_days={"short": 1, "for-ever": 0}, inactivity_days=6)
@@ -222,3 +224,21 @@ def test_the_same_message_again_publishes_nothing_and_stores_nothing(history: li
         published.hear(told)
         again = published.hear(told)
         assert (again.rows, again.changes, again.stored) == ([], [], False)
+
+
+@given(histories(30, back_days=9, ahead_days=1))
+def test_rows_of_the_present_are_the_last_that_were_published(history: list[SegmentEvent]) -> None:
+    published = Published(LIMITS).hear_all(by_arrival(history))
+    present = {key_of(told): told for told in _present(published)}
+    last = {key_of(row): row for row in published.rows}
+    assert present.keys() == {key for key, row in last.items() if row.status == "ACTIVE"}
+    for key, row in present.items():
+        was = last[key]
+        assert (row.status, row.since, row.expires_at, row.cause) == (was.status, was.since, was.expires_at, was.cause)
+        # A repeat is not published, unless the membership lasts longer by it; nor are partner IDs by themselves.
+        assert row.verified_at >= was.verified_at
+        assert max(each.version for each in published.rows) == row.version
+
+
+def _present(published: Published) -> list[SegmentMembership]:
+    return [told.row(USER) for told in present_rows(published.user, published.limits)]
