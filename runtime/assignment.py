@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from runtime import metrics
 from runtime.errors import InvariantError
@@ -147,11 +147,19 @@ class Assignment:
         return bool(self.partitions) and not self._expelled and self._standing.is_lost()
 
     def leave(self) -> None:
-        """Give up every partition: others have processed them in the meantime."""
+        """Give up every partition: others have processed them in the meantime.
+
+        Raises:
+            SegwireError: the group gave this member's instance ID away, too; which a fetch would have said next.
+        """
         _log.warning("expelled_from_group", partitions=sorted(self.partitions))
         self._ending.lost()
         self._expelled = True
-        self.consumer.unsubscribe()
+        try:
+            self.consumer.unsubscribe()
+        except KafkaException as error:
+            raise_if_over(error.args[0])
+            raise
 
     def away(self, wait_s: float) -> bool:
         """Tell whether nothing can be fetched, as the partitions are being given up.

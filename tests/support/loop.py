@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
-from confluent_kafka import KafkaError, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from runtime.attempts import Attempts
 from runtime.isolation import Isolation, Place
@@ -72,6 +72,7 @@ class FakeConsumer:
         self.tells_ends = False
         self._told: dict[int, int] = {}
         self.member = "member-1"
+        self.unsubscribing: KafkaException | None = None
         self.subscribed = 0
         self._clock = clock
         self._stop = stop
@@ -140,6 +141,8 @@ class FakeConsumer:
 
     def unsubscribe(self) -> None:
         """The partitions go with the next fetch."""
+        if self.unsubscribing is not None:
+            raise self.unsubscribing
         held = list(self.positions)
         self.script.insert(0, lambda: self.rebalance("on_revoke", *held))
 

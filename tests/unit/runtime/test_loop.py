@@ -159,6 +159,20 @@ def test_whoever_was_expelled_gives_up_its_partitions_and_joins_again() -> None:
     assert hosted.consumer.subscribed == 2
 
 
+def test_whoever_cannot_even_leave_says_that_the_group_gave_its_id_away() -> None:
+    hosted = Hosted()
+    refusal = KafkaError(KafkaError._FATAL, "Failed to remove subscription: Local: Fatal error")
+    hosted.consumer.unsubscribing = KafkaException(refusal)
+
+    def become_another() -> None:
+        hosted.clock.at_s += 1
+        hosted.consumer.member = "member-2"
+
+    with pytest.raises(SegwireError, match=r"gave this member's instance ID to another process .*its own ordinal"):
+        hosted.run(hosted.assign(0), nothing, become_another, nothing, nothing, ends={0: 2})
+    assert hosted.consumer.closed
+
+
 def test_a_record_of_a_partition_that_is_not_ours_is_dropped() -> None:
     hosted = Hosted()
     hosted.consumer.already_fetched = [FakeMessage(7, 0)]
