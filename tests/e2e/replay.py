@@ -1,6 +1,7 @@
-"""Prints a digest of everything that the membership processor makes of made-up events, and how it is compiled.
+"""Prints a digest of what the membership processor makes of made-up events, and the PostgreSQL sink of that.
 
-Run by the interpreter of whichever installation is to be looked at; needs nothing else from the tests.
+And whether both are compiled. Run by the interpreter of whichever installation is to be looked at; needs nothing else
+from the tests.
 """
 
 import hashlib
@@ -14,14 +15,17 @@ from processors.membership import Membership, user_codec
 from processors.rules.expiry import DAY_MS, TimeLimits
 from processors.rules.state import UserState
 from runtime.clock import SystemClock
-from runtime.processor import InputRecord
+from runtime.processor import InputRecord, OutputRecord
 from runtime.state.keys import split_data_key
 from runtime.state.store import Timer
 from runtime.state.table import StateTable
+from schemas.avro_codec import AvroDecodeError
 from schemas.event import Origin, Partner, SegmentEvent, SegmentStatus, encode_event
 from schemas.privacy import PrivacyRequest, encode_privacy_request
 from schemas.topics import TopicNames
+from sinks.postgres import copying
 
+NAMES = TopicNames()
 BEGIN_MS = 20_000 * DAY_MS
 DAYS = 40
 LIMITS = TimeLimits(default_ttl_days=3, ttl_days={"1": 0, "2": 30}, inactivity_days=9, tombstone_after_days=2)
@@ -63,11 +67,27 @@ def _value(dice: random.Random, number: int, day: int) -> bytes:
     )  # fmt: skip
 
 
+def _copied(output: OutputRecord, dice: random.Random) -> bytes:
+    """Return what the database is sent of a record that was published, or of a damaged one."""
+    value = output.value
+    if value is None or output.topic not in (NAMES.segment_membership, NAMES.segment_membership_changes):
+        return b""
+    if dice.random() < 0.1:
+        at = dice.randrange(len(value))
+        value = value[:at] + dice.randbytes(dice.randrange(2)) + value[at + 1 :]
+    try:
+        if output.topic == NAMES.segment_membership:
+            return copying.membership_tuple(value, dice.randrange(1 << 40))
+        return copying.change_tuple(value)
+    except AvroDecodeError:
+        return b"refused"
+
+
 def main() -> None:
     """Run forty days of random events, with timers and a commit each day."""
-    dice, store, digest, offset = random.Random(11), Entries(), hashlib.sha256(), 0
+    dice, damage, store, digest, offset = random.Random(11), random.Random(12), Entries(), hashlib.sha256(), 0
     table: StateTable[UserState] = StateTable(cast("Any", store), user_codec(LIMITS))
-    processor = Membership(TopicNames(), LIMITS, table, SystemClock())
+    processor = Membership(NAMES, LIMITS, table, SystemClock())
     for day in range(DAYS):
         values = [b"no event" if dice.random() < 0.01 else _value(dice, number, day) for number in range(250)]
         records = [InputRecord(0, offset + number, b"k", value, None, 0) for number, value in enumerate(values)]
@@ -75,13 +95,15 @@ def main() -> None:
         told = [*processor.process(records), *processor.punctuate(BEGIN_MS + (day + 1) * DAY_MS, [0])]
         for output in told:
             digest.update(repr((output.topic, output.partition, output.key, output.value)).encode())
+            digest.update(_copied(output, damage))
         for record in sorted(table.changelog()):
             key = b"u\0\0" + record.key
             digest.update(repr(tuple(record)).encode())
             table.load([key])
             store.entries[key], store.timers[key] = record.value, table[key].due_at
         table.drop()
-    built = "python" if (module.__file__ or "").endswith(".py") else "compiled"
+    interpreted = [(each.__file__ or "").endswith(".py") for each in (module, copying)]
+    built = "python" if all(interpreted) else "half" if any(interpreted) else "compiled"
     sys.stdout.write(f"{digest.hexdigest()} {built}\n")
 
 
