@@ -45,10 +45,12 @@ def failure(code: int) -> KafkaException:
     return KafkaException(KafkaError(code))
 
 
-def test_a_coordinator_that_moves_is_asked_again() -> None:
+@pytest.mark.parametrize(
+    "code", [KafkaError.NOT_COORDINATOR, KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE, KafkaError._TRANSPORT]
+)
+def test_a_coordinator_that_moves_or_stands_still_is_asked_again(code: int) -> None:
     found = [TopicPartition("in", 0, 7)]
-    group = Group(failure(KafkaError.NOT_COORDINATOR), failure(KafkaError._TIMED_OUT), found)
-    assert ask(group) is found
+    assert ask(Group(failure(code), found)) is found
 
 
 def test_a_partition_whose_offset_is_not_known_yet_is_asked_for_again() -> None:
