@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.support.wheel import shared_folder
 
@@ -25,6 +26,13 @@ def wheel_in_the_making(request: pytest.FixtureRequest, tmp_path_factory: pytest
     yield
     maker.terminate()
     maker.wait()
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """Undo what a test, or the command that it called, did to the logs of this process."""
+    yield
+    structlog.reset_defaults()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

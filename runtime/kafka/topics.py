@@ -1,6 +1,9 @@
 """Creates the topics of the manifest, and tells how those of a cluster differ from it."""
 
+import time
 from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -8,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from runtime.errors import ConfigurationError, SegwireError
+from runtime.kafka.asking import passes
 from runtime.kafka.clients import admin_client, require_brokers
 from runtime.settings import KafkaSettings
 from schemas.topics import TOPICS, Topic
@@ -15,8 +19,8 @@ from schemas.topics import TOPICS, Topic
 _TIMEOUT_S = 30.0
 # A busy cluster may take long to make topics, and there is nothing to be done without them.
 _CREATE_S = 120.0
-# The client's own error comes first: it says more than that nothing came.
-_CREATE_WAIT_S = _CREATE_S + 10.0
+# A controller that moved is not looked for again until then: librdkafka waits for the one it knew.
+_TRY_S = 15.0
 
 
 class TopicState(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,27 +98,52 @@ def _check_partitions(kafka: KafkaSettings, states: list[TopicState]) -> None:
 
 
 def _create(admin: AdminClient, kafka: KafkaSettings, missing: list[TopicState]) -> list[str]:
-    if not missing:
-        return []
-    new = [NewTopic(s.name, kafka.partitions, kafka.replication_factor, config=s.wanted) for s in missing]
-    done = []
-    for name, future in admin.create_topics(new, operation_timeout=_CREATE_S, request_timeout=_CREATE_S).items():
-        try:
-            future.result(_CREATE_WAIT_S)
-            done.append(
-                f"{name}: created with {kafka.partitions} partitions, replication factor {kafka.replication_factor}"
-            )
-        except KafkaException as error:
-            code = error.args[0].code()
-            if code == KafkaError.TOPIC_ALREADY_EXISTS:
-                continue
-            remedy = (
-                "set kafka.replication_factor to at most the number of brokers"
-                if code == KafkaError.INVALID_REPLICATION_FACTOR
-                else "see that the brokers are healthy and that this user may create topics"
-            )
-            raise SegwireError(f"topic {name} cannot be created: {error.args[0].str()}; {remedy}") from None
-    return done
+    """Create topics, again and again while the answer is only late; one that is there by then was ours."""
+    created: list[str] = []
+    deadline_s, tried = time.monotonic() + _CREATE_S, False
+    while missing:
+        left_s = deadline_s - time.monotonic()
+        late = []
+        for state, future in _ask_for(admin, kafka, missing, min(_TRY_S, max(left_s, 1.0))):
+            error = _refusal(future)
+            if error is None or (tried and error.code() == KafkaError.TOPIC_ALREADY_EXISTS):
+                created.append(state.name)
+            elif passes(error) and left_s > _TRY_S:
+                late.append(state)
+            elif error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise SegwireError(f"topic {state.name} cannot be created: {error.str()}; {_remedy(error)}")
+        missing, tried = late, True
+        if late:
+            with suppress(KafkaException):  # the brokers tell who their controller is
+                admin.list_topics(timeout=_TRY_S)
+    return [
+        f"{name}: created with {kafka.partitions} partitions, replication factor {kafka.replication_factor}"
+        for name in created
+    ]
+
+
+def _ask_for(
+    admin: AdminClient, kafka: KafkaSettings, states: list[TopicState], limit_s: float
+) -> list[tuple[TopicState, Future[None]]]:
+    new = [NewTopic(s.name, kafka.partitions, kafka.replication_factor, config=s.wanted) for s in states]
+    futures = admin.create_topics(new, operation_timeout=limit_s, request_timeout=limit_s)
+    return [(state, futures[state.name]) for state in states]
+
+
+def _refusal(future: Future[None]) -> KafkaError | None:
+    try:
+        # The client's own error comes first: it says more than that nothing came.
+        future.result(_CREATE_S)
+    except KafkaException as error:
+        refused: KafkaError = error.args[0]
+        return refused
+    return None
+
+
+def _remedy(error: KafkaError) -> str:
+    if error.code() == KafkaError.INVALID_REPLICATION_FACTOR:
+        return "set kafka.replication_factor to at most the number of brokers"
+    return "see that the brokers are healthy and that this user may create topics"
 
 
 def _read_settings(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:

@@ -1,17 +1,10 @@
 import io
 import sys
-from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from runtime.logs import keep_logs_off_output
-
-
-@pytest.fixture(autouse=True)
-def defaults() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 def test_what_a_command_answers_is_not_mixed_with_logs(capsys: pytest.CaptureFixture[str]) -> None:
