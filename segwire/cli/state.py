@@ -104,7 +104,7 @@ def publish_rows(config: Path | None, data_dir: Path | None, as_json: bool) -> N
     """Write a row for every active membership to segment-membership, where that topic was lost and made anew.
 
     From the changelog, so it runs anywhere; the membership processor must have been stopped. Memberships that have
-    ended get no row.
+    ended get no row. Where it is interrupted, make the topic anew and begin again. Exits 1 where a state is unreadable.
     """
     from segwire.cli.connection import connected_settings
     from segwire.inspect import row_publishing
@@ -116,8 +116,14 @@ def publish_rows(config: Path | None, data_dir: Path | None, as_json: bool) -> N
         done.append(written)
         if not as_json:
             click.echo(f"partition {written.partition}: {written.rows} rows of {written.users} users written")
+            if written.unreadable:
+                click.echo(
+                    f"  ✗ no rows of {written.unreadable} users, as their state is unreadable: {written.example}"
+                )
     if as_json:
         click.echo(msgspec.json.encode(done).decode())
+    if any(written.unreadable for written in done):
+        raise click.exceptions.Exit(1)
 
 
 def _show(states: "list[PartitionState]", as_json: bool) -> None:

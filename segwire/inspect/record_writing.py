@@ -35,7 +35,7 @@ class RecordWriter:
         if left or self._failed is not None:
             reason = f"{left} records were not acknowledged" if self._failed is None else self._failed.str()
             raise SegwireError(
-                f"{self._topic} does not take the state: {reason}; see segwire doctor, make the topic anew and "
+                f"{self._topic} does not take the records: {reason}; see segwire doctor, make the topic anew and "
                 "begin again"
             )
 

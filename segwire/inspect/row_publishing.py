@@ -6,21 +6,25 @@ import msgspec
 
 from processors.app import membership_encoder, time_limits
 from processors.published import UserRecords
+from processors.rules.expiry import TimeLimits
 from processors.rules.present import present_rows
-from processors.rules.state_codec import decode_state
+from processors.rules.state_codec import StateDamagedError, StateVersionError, decode_state
 from runtime.errors import SegwireError
 from runtime.settings import Settings
+from schemas.avro_rows import MembershipEncoder
 from schemas.topics import TopicNames
 from segwire.inspect.log_reader import LogReader
 from segwire.inspect.record_writing import RecordWriter
 
 
 class Written(msgspec.Struct, frozen=True):
-    """What was written to one partition."""
+    """What was written to one partition; users whose state cannot be read are counted, with one for an example."""
 
     partition: int
     users: int
     rows: int
+    unreadable: int = 0
+    example: str | None = None
 
 
 def publish_rows(settings: Settings, reader: LogReader) -> Iterator[Written]:
@@ -35,23 +39,36 @@ def publish_rows(settings: Settings, reader: LogReader) -> Iterator[Written]:
         if part.end > 0:
             raise SegwireError(
                 f"{part.topic} partition {part.partition} has had records: it is not a topic that was made anew, and "
-                "what it holds may be newer; where it was lost while membership ran on, stop that, and delete the "
-                "topic and make it anew: segwire topics apply"
+                "what it holds may be newer; where membership ran on, or this was interrupted, see that membership is "
+                "stopped, delete the topic and make it anew: segwire topics apply"
             )
     encoder, limits = membership_encoder(settings), time_limits(settings.membership)
     writer = RecordWriter(settings.kafka, names.segment_membership)
     for partition in partitions:
-        users, rows = 0, 0
-        for uuid, raw in _states(reader, names.membership_state, partition).items():
-            records = UserRecords(encoder, uuid.decode())
-            told = present_rows(decode_state(raw), limits)
-            for membership in told:
-                key = records.key(membership)
-                writer.put(partition, key, records.row(records.body(key, membership)))
-            users, rows = users + bool(told), rows + len(told)
+        states = _states(reader, names.membership_state, partition)
+        written = _write(writer, partition, states, encoder, limits)
         writer.finish()
-        _require_alone(reader, names.segment_membership, partition, rows)
-        yield Written(partition, users, rows)
+        _require_alone(reader, names.segment_membership, partition, written.rows)
+        yield written
+
+
+def _write(
+    writer: RecordWriter, partition: int, states: dict[bytes, bytes], encoder: MembershipEncoder, limits: TimeLimits
+) -> Written:
+    """Write the rows of a partition's users; one whose state cannot be read must not keep the others from theirs."""
+    users, rows, unreadable, example = 0, 0, 0, None
+    for uuid, raw in states.items():
+        try:
+            told = present_rows(decode_state(raw), limits)
+        except (StateDamagedError, StateVersionError) as error:
+            unreadable, example = unreadable + 1, example or f"{uuid.decode('utf-8', 'replace')}: {error}"
+            continue
+        records = UserRecords(encoder, uuid.decode())
+        for membership in told:
+            key = records.key(membership)
+            writer.put(partition, key, records.row(records.body(key, membership)))
+        users, rows = users + bool(told), rows + len(told)
+    return Written(partition, users, rows, unreadable, example)
 
 
 def _states(reader: LogReader, changelog: str, partition: int) -> dict[bytes, bytes]:
