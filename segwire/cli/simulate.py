@@ -100,6 +100,8 @@ def command(
         tally = _send(plan, endpoint, connections, options, model, display)
         if tally.acknowledged == 0:
             raise SegwireError(_nothing_acknowledged(endpoint, tally))
+        # An `up` that was started again meanwhile may have found the port of its Kafka taken.
+        kafka = kafka and _kafka_now(settings, bootstrap_servers, kafka)
         verified = None if kafka is None else _verify(kafka, plan.client_id, model, settle, display)
     result = build_report(plan, endpoint, tally, model, verified)
     if report is not None:
@@ -159,14 +161,26 @@ def _ingest_url(settings: Settings) -> str:
 def _kafka(settings: Settings, bootstrap_servers: str | None) -> KafkaSettings:
     """Find Kafka before anything is sent, so that a long run does not end in a usage error."""
     from runtime.kafka.clients import require_brokers
+
+    kafka = _configured_kafka(settings, bootstrap_servers)
+    require_brokers(kafka)
+    return kafka
+
+
+def _kafka_now(settings: Settings, bootstrap_servers: str | None, before: KafkaSettings) -> KafkaSettings:
+    """Return where Kafka is after the run; where it was `before`, when `up` is just not there to tell."""
+    try:
+        return _configured_kafka(settings, bootstrap_servers)
+    except ConfigurationError:
+        return before
+
+
+def _configured_kafka(settings: Settings, bootstrap_servers: str | None) -> KafkaSettings:
     from segwire.cli.connection import connected_settings
 
     if bootstrap_servers is None:
-        kafka = connected_settings(settings).kafka
-    else:
-        kafka = settings.kafka.model_copy(update={"bootstrap_servers": bootstrap_servers})
-    require_brokers(kafka)
-    return kafka
+        return connected_settings(settings).kafka
+    return settings.kafka.model_copy(update={"bootstrap_servers": bootstrap_servers})
 
 
 def _check_writable(report: Path) -> None:

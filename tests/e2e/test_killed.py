@@ -1,6 +1,9 @@
 """SIGKILL in the middle of traffic: nothing acknowledged is lost, nothing is published twice."""
 
 import signal
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psutil
@@ -28,12 +31,23 @@ def assert_verified(report: dict[str, Any]) -> None:
     assert report["acknowledged"] >= 2 * AT_LEAST
 
 
-def test_everything_is_killed_and_started_again(start_up: StartUp) -> None:
+@contextmanager
+def listening_at(address: str) -> Iterator[None]:
+    """Take an address, as another server of the machine might."""
+    host, _, port = address.rpartition(":")
+    with socket.create_server((host, int(port))):
+        yield
+
+
+def test_everything_is_killed_and_started_again_and_kafka_finds_its_port_taken(start_up: StartUp) -> None:
     up = start_up()
-    with simulating(up, *TRAFFIC) as simulation:
+    with simulating(up, *TRAFFIC) as simulation, ExitStack() as others:
         wait_for_traffic(up, simulation)
+        kafka_before = up.bootstrap_servers
         up.kill_everything()
+        others.enter_context(listening_at(kafka_before))
         up.start()
+        assert up.bootstrap_servers != kafka_before
         wait_for_traffic(up, simulation)
         report = simulation.finish()
     assert_verified(report)

@@ -77,6 +77,7 @@ def letters(bench: Bench, *args: str) -> dict[str, dict[str, Any]]:
 
 def redrive(bench: Bench, *args: str) -> dict[str, Any]:
     done: dict[str, Any] = json.loads(bench.run("dead-letters", "redrive", "--yes", "--json", *args))
+    bench.settle()
     return done
 
 

@@ -20,7 +20,7 @@ from schemas.receipts import DeliveryReceipt
 from segwire.cli.main import main
 from segwire.embedded.kafka.interface import KafkaServer
 from segwire.inspect.history import key_of
-from tests.support.kafka import LIMIT_S
+from tests.support.kafka import LIMIT_S, wait_until_readable
 
 PARTITIONS = 3
 
@@ -82,6 +82,11 @@ class Bench:
             producer.commit_transaction(LIMIT_S)
         else:
             producer.abort_transaction(LIMIT_S)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until readers of committed records see what was committed; nothing may be in a transaction now."""
+        wait_until_readable(self.servers, self.prefix)
 
 
 class Writer:

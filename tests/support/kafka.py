@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from rich.console import Console
 
 from runtime.errors import UnreachableKafkaError
+from runtime.kafka.asking import list_offsets
 from segwire.embedded.kafka.container import TestcontainersKafka
 from segwire.embedded.kafka.interface import KafkaServer
 from segwire.embedded.kafka.progress import ConsoleProgress
 from segwire.embedded.kafka.server import EmbeddedKafka
+from segwire.inspect.offsets import LATEST
 
 LIMIT_S = 60.0
 PASSING = frozenset(
@@ -84,6 +86,26 @@ def wait_until(condition: Callable[[], bool], what: str, limit_s: float = LIMIT_
 def create_topic(servers: str, name: str, partitions: int = 1) -> None:
     admin = AdminClient({"bootstrap.servers": servers})  # its requests end with it
     admin.create_topics([NewTopic(name, partitions, 1)])[name].result(LIMIT_S)
+
+
+def wait_until_readable(servers: str, prefix: str) -> None:
+    """Wait until no transaction is open on the prefix's topics: a commit is answered before readers see it."""
+    admin = AdminClient({"bootstrap.servers": servers})
+    topics = [topic for name, topic in admin.list_topics(timeout=LIMIT_S).topics.items() if name.startswith(prefix)]
+    wanted = {TopicPartition(str(topic), partition): LATEST for topic in topics for partition in topic.partitions}
+
+    def ends(isolation: IsolationLevel) -> dict[tuple[str, int], int]:
+        return list_offsets(admin, wanted, isolation, LIMIT_S)
+
+    def are_readable() -> bool:
+        try:
+            return ends(IsolationLevel.READ_COMMITTED) == ends(IsolationLevel.READ_UNCOMMITTED)
+        except KafkaException as error:
+            if error.args[0].code() in PASSING:  # a topic was just created
+                return False
+            raise
+
+    wait_until(are_readable, "what was committed can be read")
 
 
 def produce_all(servers: str, topic: str, values: list[bytes]) -> None:

@@ -80,8 +80,17 @@ class Up:
     @property
     def urls(self) -> Mapping[str, str]:
         """The URLs of the ready file."""
-        urls: Mapping[str, str] = json.loads(self._ready_file.read_text(encoding="utf-8"))["urls"]
+        urls: Mapping[str, str] = self._ready["urls"]
         return urls
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The Kafka of the ready file."""
+        return str(self._ready["bootstrap_servers"])
+
+    @property
+    def _ready(self) -> Any:
+        return json.loads(self._ready_file.read_text(encoding="utf-8"))
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
