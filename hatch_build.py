@@ -1,4 +1,4 @@
-"""Compiles the hot path for the wheel, where this machine can; what is written in Python stays the reference.
+"""Compiles the hot paths for the wheel, where this machine can; what is written in Python stays the reference.
 
 SEGWIRE_COMPILE says what to do: `auto` (compile where a C compiler is there, else build the wheel of any platform),
 `always` (fail where it cannot be compiled), `never`. An editable install is never compiled: what is edited must run.
@@ -44,7 +44,7 @@ class CompileHook(BuildHookInterface[Any]):
         except (Exception, SystemExit) as error:
             if os.environ.get(SETTING) == "always":
                 raise RuntimeError(f"the modules could not be compiled: {error}") from error
-            self.app.display_warning(f"not compiled, so the processors will be slower: {error}")
+            self.app.display_warning(f"not compiled, so it will be slower: {error}")
             return
         build_data["force_include"].update(compiled)
         build_data["pure_python"] = False

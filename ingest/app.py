@@ -14,11 +14,12 @@ from starlette.types import ASGIApp
 
 from ingest.authentication.assembly import Authentication, assemble
 from ingest.direct import DirectRoute
-from ingest.hot_path import PREFIX, HotPath, Source
+from ingest.hot_path import PREFIX, HotPath
 from ingest.lifecycle import GracefulStop
 from ingest.proxies import believing
 from ingest.publisher import Publisher
 from ingest.readiness import Readiness
+from ingest.recording import Source
 from ingest.request import RequestIds
 from ingest.routes import Dispatcher, NamedAnswers, build_api
 from ingest.server import Server, bind, connection_limits, url_of

@@ -4,10 +4,8 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
-from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, final
 
-import msgspec
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -27,17 +25,30 @@ _SIZE_CODES = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_S
 _UNREACHABLE_CODES = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - no other name
 
 # Members of an enumeration are slow to look up.
-_PENDING = AckState.PENDING
+_PENDING: Final = AckState.PENDING
 
 _log = structlog.get_logger()
 
 
-class Record(msgspec.Struct, frozen=True, gc=False):
+@final
+class Record:
     """What is to be stored; it has no key."""
 
-    topic: str
-    value: bytes
-    headers: Headers
+    __slots__ = ("headers", "topic", "value")
+
+    def __init__(self, topic: str, value: bytes, headers: Headers) -> None:
+        """Store `value` in `topic`."""
+        self.topic = topic
+        self.value = value
+        self.headers = headers
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether the same is stored in the same place."""
+        return isinstance(other, Record) and (
+            (self.topic, self.value, self.headers) == (other.topic, other.value, other.headers)
+        )
+
+    __hash__ = None  # type: ignore[assignment] # its headers are a list
 
 
 Outcome = tuple[Any, KafkaError | None]
@@ -54,6 +65,7 @@ class Listener(Protocol):
         """Take that no broker can be reached, or that the client failed for good and is being replaced."""
 
 
+@final
 class KafkaClient:
     """An idempotent producer. A thread of its own serves librdkafka's callbacks; all else is for the event loop."""
 
@@ -77,10 +89,10 @@ class KafkaClient:
         self._use(make_producer(self._on_error))
         # What this thread logs, and what it has the loop do, is of the same service.
         self._context = copy_context()
-        self._thread = threading.Thread(
+        self._poller = threading.Thread(
             target=copy_context().run, args=(self._poll,), name="acknowledgements", daemon=True
         )
-        self._thread.start()
+        self._poller.start()
 
     def send(self, record: Record, token: object, now_s: float) -> AckState:
         """Hand a record over; unless it is PENDING then, there comes no outcome."""
@@ -92,7 +104,7 @@ class KafkaClient:
                 record.value,
                 partition=partition,
                 headers=record.headers,  # type: ignore[arg-type] # a list is what it wants
-                on_delivery=partial(self._on_delivery, token, partitions, partition),
+                on_delivery=_Delivery(self, token, partitions, partition),
             )
         except BufferError:
             return AckState.QUEUE_FULL
@@ -124,7 +136,7 @@ class KafkaClient:
     def stop(self) -> None:
         """Serve no callbacks any more. Blocks for a moment."""
         self._stopping.set()
-        self._thread.join()
+        self._poller.join()
 
     def _use(self, producer: Producer) -> None:
         self._producer = producer
@@ -173,11 +185,8 @@ class KafkaClient:
         for name, count in counts.items():
             self._partitions[name].become(count)
 
-    def _on_delivery(
-        self, token: object, partitions: Partitions | None, partition: int, error: KafkaError | None, _message: Any
-    ) -> None:
-        if partitions is not None:
-            partitions.ended(partition)
+    def ended(self, token: object, error: KafkaError | None) -> None:
+        """Take what became of a record; for the thread that serves callbacks."""
         self._outcomes.append((token, error))
 
     def _on_error(self, error: KafkaError) -> None:
@@ -191,6 +200,24 @@ class KafkaClient:
             self._reasons.append(f"the Kafka client failed for good ({error.str()}) and is being replaced")
         elif code == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - no other name
             self._reasons.append("no Kafka broker can be reached; see kafka.bootstrap_servers")
+
+
+@final
+class _Delivery:
+    """What librdkafka tells of one record."""
+
+    __slots__ = ("_client", "_partition", "_partitions", "_token")
+
+    def __init__(self, client: KafkaClient, token: object, partitions: Partitions | None, partition: int) -> None:
+        self._client = client
+        self._token = token
+        self._partitions = partitions
+        self._partition = partition
+
+    def __call__(self, error: KafkaError | None, _message: object) -> None:
+        if self._partitions is not None:
+            self._partitions.ended(self._partition)
+        self._client.ended(self._token, error)
 
 
 def state_of(error: KafkaError) -> AckState:

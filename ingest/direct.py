@@ -1,61 +1,100 @@
 """The hot route without ASGI: the connection itself hands a message to the publisher, and writes the answer.
 
 It only ever says 200. Whatever else a request needs (a refusal, a continuation, an order to keep) is the application's:
-it gets the request as if it had come to it first. So every rule is in one place.
+it gets the request as if it had come to it first. So every rule is in one place. Compiled in the wheel (ADR 23).
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Any, Final, Protocol, final
 
-import msgspec
-from starlette.types import Scope
-from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from ingest.admission import Verdict
+from ingest.client import Record
 from ingest.connections import Connections
-from ingest.hot_path import CONCLUDED, OK_BODY, OK_HEADERS, PREFIX, REQUEST_ID, Concluded, HotPath, Source
+from ingest.hot_path import OK_BODY, OK_HEADERS, PREFIX, REQUEST_ID, Concluded, HotPath
 from ingest.limits import Waiting
 from ingest.plain import Shape, Shapes
-from ingest.problems import HeaderList, Refusal
-from ingest.protocol import Protocol
+from ingest.problems import HeaderList
 from ingest.publisher import Publisher
-from ingest.request import JSON, Head, RequestIds, check_head
+from ingest.recording import Source
+from ingest.request import JSON, Head, RequestIds
 from runtime.clock import Clock
 from runtime.metrics import INGEST_DISCONNECTS
 
-_ANSWER = Waiting.ANSWER
-_DURABLE = Verdict.DURABLE
-_NEXT = Waiting.NEXT
+_ANSWER: Final = Waiting.ANSWER
+_NEXT: Final = Waiting.NEXT
+_DURABLE: Final = Verdict.DURABLE
 # A sender whose heads differ all the time is not looked at again and again.
-_LOOKS_MAX = 10
-_END = b"\r\n\r\n" + OK_BODY
-_LAST_END = b"\r\nconnection: close" + _END
+_LOOKS_MAX: Final = 10
+_END: Final = b"\r\n\r\n" + OK_BODY
+_LAST_END: Final = b"\r\nconnection: close" + _END
+
+Headers = Collection[tuple[bytes, bytes]]
 
 
-class Tally(msgspec.Struct, eq=False):
+class Rest(Protocol):
+    """The protocol behind a direct connection: it parses, and knows the application."""
+
+    waiting: Waiting
+    since_s: float
+    cycle: Any
+    url: bytes
+    headers: Any
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Take the connection."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has arrived."""
+
+    def eof_received(self) -> bool:
+        """Take that the sender has closed its side."""
+
+    def pause_writing(self) -> None:
+        """Take that the sender does not read what it is answered."""
+
+    def resume_writing(self) -> None:
+        """Take that it does."""
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
+
+    def hand_over(self, direct: "DirectRequest", body: bytes, concluded: Concluded | None) -> None:
+        """Have the application answer a request that has begun here; what is `concluded` is only told."""
+
+
+@final
+class Tally:
     """What is not counted yet of one source's messages: it is at the end of this turn of the event loop."""
 
-    source: Source
-    messages: int = 0
-    size_bytes: int = 0
-    started_s: list[float] = []
+    __slots__ = ("messages", "size_bytes", "source", "started_s")
+
+    def __init__(self, source: Source) -> None:
+        """Nothing is counted yet."""
+        self.source = source
+        self.messages = self.size_bytes = 0
+        self.started_s: list[float] = []
 
 
+@final
 class DirectRoute:
     """What all connections know of the hot route."""
 
     def __init__(self, hot_path: HotPath, publisher: Publisher, clock: Clock, ids: RequestIds) -> None:
         """Accept the messages that `hot_path` would."""
-        self.record = hot_path.record
-        self.submit = publisher.submit
-        self.now_s = clock.monotonic_s
+        self.record: Callable[[Source, Head, bytes, str], Record] = hot_path.record
+        self.publisher = publisher
+        self.clock = clock
         self.ids = ids
         self.sources = {(PREFIX + name).encode(): Tally(source) for name, source in hot_path.sources.items()}
-        self.shapes = Shapes(self.sources)
-        self._accepted = hot_path.accepted
-        self._took = hot_path.took
+        self.shapes: Shapes[Tally] = Shapes(self.sources)
+        self._hot_path = hot_path
         self._defaults: HeaderList | None = None
         self._head = b""
 
@@ -69,32 +108,29 @@ class DirectRoute:
         """Return the 200; `defaults` are the server's own headers, a new list whenever they change."""
         if defaults is not self._defaults:
             self._defaults = defaults
-            lines = b"".join(b"%b: %b\r\n" % header for header in [*defaults, *OK_HEADERS])
+            lines = b"".join([name + b": " + value + b"\r\n" for name, value in [*defaults, *OK_HEADERS]])
             self._head = STATUS_LINE[200] + lines + REQUEST_ID + b": "
         end = _END if keep_alive else _LAST_END
         return self._head + request_id.encode() + end
 
     def _count_all(self, tally: Tally) -> None:
-        now_s = self.now_s()
-        self._took(tally.source, [now_s - started_s for started_s in tally.started_s])
+        now_s = self.clock.monotonic_s()
+        self._hot_path.took(tally.source, [now_s - started_s for started_s in tally.started_s])
         tally.started_s.clear()
         if tally.messages:
-            self._accepted(tally.source, tally.messages, tally.size_bytes)
+            self._hot_path.accepted(tally.source, tally.messages, tally.size_bytes)
             tally.messages = tally.size_bytes = 0
 
 
-Headers = Collection[tuple[bytes, bytes]]
-
-
+@final
 class DirectRequest:
-    """One message on its way: to the connection what a cycle of uvicorn is, to the publisher who waits."""
+    """One message on its way: to the protocol what a cycle of uvicorn is, to the publisher who waits."""
 
     __slots__ = (
+        "_connection",
         "_counted",
         "_is_done",
-        "_protocol",
         "_request_id",
-        "_route",
         "_size_bytes",
         "_started_s",
         "_tally",
@@ -109,14 +145,14 @@ class DirectRequest:
         "url",
     )
 
-    def __init__(
-        self, protocol: "DirectProtocol", route: DirectRoute, tally: Tally, url: bytes, headers: Headers, head: Head
-    ) -> None:
+    def __init__(self, connection: "DirectConnection", tally: Tally, url: bytes, headers: Headers, head: Head) -> None:
         """Begin with the head."""
-        self._protocol = protocol
-        self._route = route
+        self._connection = connection
         self._tally = tally
         self._is_done = self._counted = False
+        self._request_id = ""
+        self._started_s = 0.0
+        self._size_bytes = 0
         self.url, self.headers, self.head = url, headers, head
         self.body: bytes | bytearray = b""
         self.more_body = self.keep_alive = True
@@ -135,16 +171,16 @@ class DirectRequest:
 
     def publish(self, body: bytes) -> None:
         """Hand the message over, now that it is whole."""
-        route = self._route
+        route = self._connection.route
         self.more_body = False
         self._size_bytes = len(body)
-        self._started_s = route.now_s()
+        self._started_s = route.clock.monotonic_s()
         self._request_id = request_id = route.ids.of(self.head)
         try:
-            route.submit(route.record(self._tally.source, self.head, body, request_id), self)
+            route.publisher.submit(route.record(self._tally.source, self.head, body, request_id), self)
         except Exception:  # noqa: BLE001 - the application meets the same, and answers it
             self._is_done = True
-            self._protocol.hand_over(self, body, None)
+            self._connection.rest.hand_over(self, body, None)
 
     def done(self) -> bool:
         """Tell whether there is a verdict."""
@@ -153,149 +189,111 @@ class DirectRequest:
     def set_result(self, verdict: Verdict) -> None:
         """Answer."""
         self._is_done = True
-        route, protocol, tally = self._route, self._protocol, self._tally
-        route.count(tally, self._started_s)
+        connection, tally = self._connection, self._tally
+        connection.route.count(tally, self._started_s)
         if verdict is not _DURABLE:
-            protocol.hand_over(self, b"", Concluded(self._request_id, verdict))
+            connection.rest.hand_over(self, b"", Concluded(self._request_id, verdict))
             return
         tally.messages += 1
         tally.size_bytes += self._size_bytes
         if self.disconnected:
             return
         self.response_complete = True
-        if not protocol.transport.is_closing():
-            defaults = protocol.server_state.default_headers
-            protocol.write_whole(route.answer(self._request_id, defaults, keep_alive=self.keep_alive))
-            if not self.keep_alive:
-                protocol.transport.close()
-        protocol.on_response_complete()
+        connection.answer(self._request_id, keep_alive=self.keep_alive)
 
 
-class DirectProtocol(Protocol):
-    """One connection that answers plain messages itself, if nothing of it is being answered already."""
+@final
+class DirectConnection:
+    """What the transport talks to: answers plain messages that come whole, and leaves everything else to `rest`.
 
-    def __init__(self, config: Config, server_state: ServerState, connections: Connections, route: DirectRoute) -> None:
-        """Serve what `config` names, and `route`."""
-        super().__init__(config, server_state, connections)
-        self._route = route
-        self._direct: DirectRequest | None = None
+    To that the message is a request that is being answered, so that order, limits, drain and endings are its own.
+    """
+
+    def __init__(self, rest: Rest, server_state: ServerState, connections: Connections, route: DirectRoute) -> None:
+        """Stand before `rest`."""
+        self.rest = rest
+        self.route = route
+        self._server_state = server_state
+        self._others = connections
+        self._max_head_bytes = connections.limits.max_head_bytes
         self._shape: Shape[Tally] | None = None
         self._looks = _LOOKS_MAX
+        self._untold: DirectRequest | None = None
+        self._is_unread = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class does
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """Take a connection."""
-        super().connection_made(transport)
-        self.write_whole = self._answers.write_whole
+        self._is_closing = transport.is_closing
+        self._write = transport.write
+        self._close = transport.close
+        self.rest.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self.rest.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Take no more while the sender does not read what it is answered."""
+        self._is_unread = True
+        self.rest.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Go on when it does."""
+        self._is_unread = False
+        self.rest.resume_writing()
+
+    def eof_received(self) -> bool:
+        """Tell whether there is something to answer yet."""
+        return self.rest.eof_received()
 
     def data_received(self, data: bytes) -> None:
         """Answer a message here that came whole and looks like the last; have everything else parsed."""
         # Waiting for the next, the parser has nothing of it yet.
-        if self.waiting is not _NEXT or not self._take(data):
-            super().data_received(data)
+        if self.rest.waiting is _NEXT and self._take(data):
+            return
+        if self._untold is not None:
+            self.rest.url, self.rest.headers = self._untold.url, self._untold.headers
+            self._untold = None
+        self.rest.data_received(data)
+
+    def answer(self, request_id: str, *, keep_alive: bool) -> None:
+        """Say that a message is durable."""
+        rest = self.rest
+        if not self._is_closing():
+            self._write(self.route.answer(request_id, self._server_state.default_headers, keep_alive=keep_alive))
+            if not keep_alive:
+                self._close()
+            elif self._untold is not None:
+                # Nothing has come since the message did, so nothing waits behind it.
+                rest.waiting, rest.since_s = _NEXT, self._others.now_s
+                self._others.full = False
+                return
+        rest.on_response_complete()
 
     def _take(self, data: bytes) -> bool:
         """Take a message that needs no parser, if `data` is one."""
-        shape = self._shape
-        last: object = self.cycle
-        if shape is None and self._looks and isinstance(last, DirectRequest):
-            # The last message was authentic, so a shape is not made of what anyone sends.
-            self._looks -= 1
-            shape = self._shape = self._route.shapes.of(data)
-        if shape is None or self._others.draining or self.flow.write_paused or not self.cycle.response_complete:
+        shape = self._shape or self._look(data)
+        if shape is None or self._others.draining or self._is_unread:
             return False
         read = shape.read(data, self._max_head_bytes)
         if read is None:
             self._shape = None
             return False
         head, body = read
-        if head[b"content-type"] != JSON or len(body) > shape.to.source.max_body_bytes:
+        tally = shape.to
+        if head[b"content-type"] != JSON or len(body) > tally.source.max_body_bytes:
             return False
-        self.waiting, self.since_s = _ANSWER, self._others.now_s
-        headers = head.items()
-        self.url, self.headers = shape.target, headers  # type: ignore[assignment] # a list costs, and is rarely read
-        direct = DirectRequest(self, self._route, shape.to, shape.target, headers, head)
-        self.cycle = direct  # type: ignore[assignment]
-        direct.publish(body)
+        request = DirectRequest(self, tally, shape.target, head.items(), head)
+        # What it is called is of interest only to who reads on.
+        self._untold = request
+        rest = self.rest
+        rest.waiting, rest.since_s, rest.cycle = _ANSWER, self._others.now_s, request
+        request.publish(body)
         return True
 
-    def begin(self) -> None:
-        """Begin a message here, anything else in the application."""
-        tally = self._route.sources.get(self.url)
-        head = None if tally is None else self._plain_head(tally.source)
-        if tally is None or head is None:
-            super().begin()
-        else:
-            self._direct = DirectRequest(self, self._route, tally, self.url, self.headers, head)
-            self.cycle = self._direct  # type: ignore[assignment]
-
-    def on_body(self, body: bytes) -> None:
-        """Take a piece of the body; of a message its length is known, and within the limit."""
-        direct = self._direct
-        if direct is None:
-            super().on_body(body)
-        elif not direct.body:
-            direct.body = body
-        else:
-            if isinstance(direct.body, bytes):
-                direct.body = bytearray(direct.body)
-            direct.body += body
-
-    def on_message_complete(self) -> None:
-        """End the request."""
-        direct = self._direct
-        if direct is None:
-            super().on_message_complete()
-        else:
-            self._direct = None
-            self.waiting = _ANSWER
-            # An idle connection keeps its last request, and should not keep a message with it.
-            body, direct.body = bytes(direct.body), b""
-            direct.publish(body)
-
-    def hand_over(self, direct: DirectRequest, body: bytes, concluded: Concluded | None) -> None:
-        """Have the application answer a request that has begun here; what is `concluded` is only told."""
-        path = direct.url.decode("ascii")
-        state = self.app_state.copy()
-        if concluded is not None:
-            state[CONCLUDED] = concluded
-        scope: Scope = {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": "1.1",
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,
-            "root_path": self.root_path,
-            "headers": list(direct.headers),
-            "state": state,
-            "method": "POST",
-            "path": path,
-            "raw_path": direct.url,
-            "query_string": b"",
-        }
-        cycle = self.new_cycle(scope, keep_alive=direct.keep_alive)
-        cycle.body += body
-        cycle.disconnected = direct.disconnected
-        current: object = self.cycle
-        if current is direct:
-            self.cycle = cycle
-        self._start_asgi_task(cycle, self.app)
-
-    def _plain_head(self, source: Source) -> Head | None:
-        """Return the headers of a message that is worth reading and needs nothing but its answer, else None."""
-        parser = self.parser
-        if self._chunked or self.flow.write_paused or not self._answered():
-            return None
-        if parser.get_method() != b"POST" or not parser.should_keep_alive():
-            return None
-        head = dict(self.headers)
-        if b"content-length" not in head or b"expect" in head:
-            return None
-        # Without this header only HTTP/1.1 keeps alive.
-        if b"connection" in head and parser.get_http_version() != "1.1":
-            return None
-        try:
-            check_head("POST", head, source.max_body_bytes)
-        except Refusal:
-            return None
-        return head
+    def _look(self, data: bytes) -> Shape[Tally] | None:
+        """Return the shape of `data`; the last message was authentic, so a shape is not made of what anyone sends."""
+        if self._looks and isinstance(self.rest.cycle, DirectRequest):
+            self._looks -= 1
+            self._shape = self.route.shapes.of(data)
+        return self._shape

@@ -10,7 +10,6 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from ingest.admission import Verdict
-from ingest.authentication.authenticator import Authenticator
 from ingest.client import Record
 from ingest.problems import (
     BAD_ENCODING,
@@ -18,15 +17,15 @@ from ingest.problems import (
     NO_DURABLE_STORE,
     TOO_LARGE,
     UNKNOWN_SOURCE,
-    UNSUPPORTED_MEDIA_TYPE,
     HeaderList,
     Problem,
     Refusal,
     response,
 )
 from ingest.publisher import Publisher
+from ingest.recording import Recorder, Source
 from ingest.refusal_log import RefusalLog
-from ingest.request import ClientDisconnected, Head, RequestIds, check_head, read_body, traceparent
+from ingest.request import ClientDisconnected, Head, RequestIds, check_head, read_body
 from runtime.clock import Clock
 from runtime.metrics import (
     DEAD_LETTERS,
@@ -36,11 +35,9 @@ from runtime.metrics import (
     INGEST_DISCONNECTS,
     INGEST_LOSS_RISK,
 )
-from schemas import headers as record_headers
-from schemas.content import BadEncoding, TooLarge, UnknownEncoding, inflate
+from schemas.content import BadEncoding
 from schemas.headers import Headers
 from schemas.post import MalformedPost
-from schemas.post_check import check_post
 from schemas.topics import TopicNames
 
 PREFIX = "/v1/aam/"
@@ -53,14 +50,6 @@ _DISCARD_S = 2.0
 REQUEST_ID = b"x-request-id"
 OK_BODY = b"{}"
 OK_HEADERS: HeaderList = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(OK_BODY))]
-
-
-class Source(msgspec.Struct, frozen=True):
-    """One sending account, ready to be served."""
-
-    name: str
-    max_body_bytes: int
-    authenticator: Authenticator
 
 
 class Concluded(msgspec.Struct, frozen=True):
@@ -85,10 +74,11 @@ class HotPath:
         self._publisher = publisher
         self._topics = topics
         self._clock = clock
+        recorder = Recorder(topics.aam_posts, clock)
+        self.record = recorder.record
+        self._described = recorder.described
         self._ids = ids
         self._refusals = RefusalLog(clock)
-        # Whatever is the same for all messages of a source is made once.
-        self._from = {name: (record_headers.SOURCE, name.encode()) for name in sources}
         # Looked up once: finding a labelled child costs more than counting.
         self._accepted = {name: INGEST_ANSWERS.labels(name, "200", "") for name in sources}
         self._accepted_bytes = {name: INGEST_BODY_BYTES.labels(name) for name in sources}
@@ -134,18 +124,6 @@ class HotPath:
             await send({"type": "http.response.start", "status": 200, "headers": headers_of_answer})
             await send({"type": "http.response.body", "body": OK_BODY})
 
-    def record(self, source: Source, headers: Head, body: bytes, request_id: str) -> Record:
-        """Return what is stored of an authentic message.
-
-        Raises:
-            Refusal: it is not authentic, or not encoded in a way that is accepted.
-            MalformedPost, BadEncoding: it is authentic, but no message.
-        """
-        source.authenticator.check(headers, body)
-        encoding = headers.get(b"content-encoding")
-        check_post(body if encoding is None else _inflate(body, encoding, source.max_body_bytes))
-        return Record(self._topics.aam_posts, body, self._headers(source, headers, request_id))
-
     def accepted(self, source: Source, messages: int, size_bytes: int) -> None:
         """Count messages that are durable."""
         self._accepted[source.name].inc(messages)
@@ -184,39 +162,16 @@ class HotPath:
             ("error", problem.name.encode()),
             ("reason", reason.encode("utf-8", "replace")),
             ("source", source.name.encode()),
-            *self._headers(source, headers, request_id),
+            *self._described(source, headers, request_id),
         ]
         verdict = await self._publisher.publish(Record(self._topics.dead_letters, body, described))
         if verdict is not Verdict.DURABLE:
             raise _not_stored(verdict, source)
         DEAD_LETTERS.labels(STAGE, problem.name).inc()
 
-    def _headers(self, source: Source, headers: Head, request_id: str) -> Headers:
-        described: Headers = [
-            self._from[source.name],
-            (record_headers.RECEIVED_AT_MS, b"%d" % self._clock.now_ms()),
-            (record_headers.REQUEST_ID, request_id.encode()),
-            (record_headers.CONTENT_TYPE, headers[b"content-type"]),
-        ]
-        if (encoding := headers.get(b"content-encoding")) is not None:
-            described.append((record_headers.CONTENT_ENCODING, encoding))
-        if (trace := traceparent(headers)) is not None:
-            described.append((record_headers.TRACEPARENT, trace))
-        return described
-
 
 def _unknown_source(name: str) -> Refusal:
     return Refusal(UNKNOWN_SOURCE, f"The source {name[:80]!r} is not configured: see `sources`")
-
-
-def _inflate(body: bytes, encoding: bytes, max_body_bytes: int) -> bytes:
-    try:
-        return inflate(body, encoding.decode("latin-1"), max_body_bytes)
-    except UnknownEncoding as error:
-        # RFC 9110, section 12.5.3: the answer says what would be accepted.
-        raise Refusal(UNSUPPORTED_MEDIA_TYPE, str(error), headers=[(b"accept-encoding", b"gzip")]) from None
-    except TooLarge as error:
-        raise Refusal(TOO_LARGE, f"{error}, or raise the source's max_body_bytes") from None
 
 
 def _not_stored(verdict: Verdict, source: Source) -> Refusal:

@@ -47,7 +47,9 @@ class Shape(Generic[T]):
         match = self._match(data)
         if match is None:
             return None
-        head = dict(zip(self._names, match.groups()))  # noqa: B905 - one group for each, and asking costs
+        head: Head = {}
+        for name, value in zip(self._names, match.groups()):  # noqa: B905 - one group for each, and asking costs
+            head[name] = value
         end = match.end()
         if int(head[b"content-length"]) != len(data) - end or end > max_head_bytes:
             return None

@@ -183,7 +183,6 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request."""
         self._answers.flush()
-        self.server_state.total_requests += 1
         # Time counts only while the sender, not an earlier answer, is waited for.
         self.since_s = self._others.now_s
         if self.transport.is_closing():

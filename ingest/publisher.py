@@ -7,9 +7,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol, final
 
-import msgspec
 import structlog
 from confluent_kafka import KafkaError
 
@@ -32,7 +31,12 @@ _LISTEN_S = 0.3
 _CROWDED_RECORDS = 50_000
 
 # Members of an enumeration are slow to look up.
-_OK, _PENDING, _ACKNOWLEDGED, _DURABLE = KafkaState.OK, AckState.PENDING, AckState.ACKNOWLEDGED, Verdict.DURABLE
+_OK: Final = KafkaState.OK
+_NOT_SENT: Final = AckState.NOT_SENT
+_PENDING: Final = AckState.PENDING
+_ACKNOWLEDGED: Final = AckState.ACKNOWLEDGED
+_NOT_TRIED: Final = SpoolStep.NOT_TRIED
+_DURABLE: Final = Verdict.DURABLE
 
 _log = structlog.get_logger()
 
@@ -59,18 +63,32 @@ class Publisher(Protocol):
         """Store a record; `waiter` gets the verdict on the event loop, perhaps before this returns."""
 
 
-class Message(msgspec.Struct, gc=False, eq=False):
+@final
+class Message:
     """One record on its way; of a replayed one `home` is the spool that it came from."""
 
-    record: Record
-    waiter: Waiter
-    since_s: float
-    ack: AckState = AckState.NOT_SENT
-    spool: SpoolStep = SpoolStep.NOT_TRIED
-    position: Position | None = None
-    home: Spool | None = None
+    __slots__ = ("ack", "home", "position", "record", "since_s", "spool", "waiter")
+
+    def __init__(
+        self,
+        record: Record,
+        waiter: Waiter,
+        since_s: float,
+        spool: SpoolStep = _NOT_TRIED,
+        position: Position | None = None,
+        home: Spool | None = None,
+    ) -> None:
+        """Begin its way; `waiter` is to have the verdict."""
+        self.record = record
+        self.waiter = waiter
+        self.since_s = since_s
+        self.ack: AckState = _NOT_SENT
+        self.spool = spool
+        self.position = position
+        self.home = home
 
 
+@final
 class DurablePublisher:
     """Kafka first, the spool else; what the circuit says of Kafka decides which.
 

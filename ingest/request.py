@@ -1,15 +1,14 @@
 """What is read from a request: its head, its body, its identity. Nothing here knows where it goes."""
 
-import itertools
 import os
 import re
-from collections.abc import Mapping
+from typing import final
 
 from starlette.types import Receive
 
 from ingest.problems import METHOD_NOT_ALLOWED, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Refusal
 
-Head = Mapping[bytes, bytes]
+Head = dict[bytes, bytes]
 JSON = b"application/json"
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
@@ -20,20 +19,22 @@ class ClientDisconnected(Exception):  # noqa: N818 - no error of ours
     """The sender went away before its whole body arrived."""
 
 
+@final
 class RequestIds:
     """Names requests: as the sender did where that is a sane name, else uniquely."""
 
     def __init__(self) -> None:
         """Draw what makes this process's names its own."""
         self._prefix = os.urandom(6).hex()
-        self._numbers = itertools.count(1)
+        self._number = 0
 
     def of(self, headers: Head) -> str:
         """Return the request's name."""
         given = headers.get(b"x-request-id")
         if given is not None and _REQUEST_ID.fullmatch(given):
             return given.decode("ascii")
-        return f"{self._prefix}-{next(self._numbers):x}"
+        self._number += 1
+        return f"{self._prefix}-{self._number}"
 
 
 def traceparent(headers: Head) -> bytes | None:

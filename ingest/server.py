@@ -13,7 +13,8 @@ from starlette.types import ASGIApp
 
 from ingest.accepting import Acceptor
 from ingest.connections import Connections
-from ingest.direct import DirectProtocol, DirectRoute
+from ingest.direct import DirectRoute
+from ingest.direct_protocol import DirectProtocol
 from ingest.limits import Limits
 from ingest.protocol import Protocol
 from ingest.tls import Certificates, CertificateWatch
@@ -166,10 +167,11 @@ class Server(uvicorn.Server):
         self.started = True
         self._on_started()
 
-    def _protocol(self, connections: Connections) -> Protocol:
+    def _protocol(self, connections: Connections) -> asyncio.Protocol:
         if self._route is None:
             return Protocol(self.config, self.server_state, connections)
-        return DirectProtocol(self.config, self.server_state, connections, self._route)
+        direct = DirectProtocol(self.config, self.server_state, connections, self._route)
+        return cast("asyncio.Protocol", direct.connection)
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether to stop; asked ten times a second."""

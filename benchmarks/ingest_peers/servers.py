@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from membership.ours import build
 from membership.process import CANDIDATE_CORE
 from membership.surroundings import allocator
 
@@ -108,15 +110,35 @@ class Server:
         return True
 
 
-def ours(place: Place, *, direct: bool = True) -> Candidate:
+def ours(place: Place) -> Candidate:
     """Return Segwire as shipped."""
-    directory = place.directory / ("ours" if direct else "ours-asgi")
+    return _ours(place, "Segwire", "ours")
+
+
+def ours_by_asgi(place: Place) -> Candidate:
+    """Return Segwire with every request answered by its ASGI application."""
+    return _ours(place, "Segwire by ASGI", "ours-asgi", direct=False)
+
+
+def ours_in_python(place: Place) -> Candidate:
+    """Return Segwire with nothing compiled."""
+    return _ours(place, "Segwire, not compiled", "ours-python", compiled=False)
+
+
+@cache
+def _wheel(directory: Path, *, compiled: bool) -> str:
+    return str(build(directory, compiled=compiled))
+
+
+def _ours(place: Place, name: str, folder: str, *, direct: bool = True, compiled: bool = True) -> Candidate:
+    directory = place.directory / folder
     directory.mkdir()
     key, configuration, ready = directory / "key", directory / "segwire.yaml", directory / "ready.json"
     key.write_text(KEY, encoding="ascii")
     configuration.write_text(_CONFIGURATION.format(key=key), encoding="ascii")
     prefix = f"{place.topic_prefix}{directory.name}-"
     environment = {
+        "PYTHONPATH": _wheel(place.cache, compiled=compiled),
         "SEGWIRE_DATA_DIR": str(directory / "data"),
         "SEGWIRE_KAFKA__BOOTSTRAP_SERVERS": place.bootstrap_servers,
         "SEGWIRE_KAFKA__TOPIC_PREFIX": prefix,
@@ -129,13 +151,7 @@ def ours(place: Place, *, direct: bool = True) -> Candidate:
         *(str(Path(sys.executable).with_name("segwire")), "ingest", "--config", str(configuration)),
         *("--port", "0", "--ready-file", str(ready)),
     ]
-    name = "Segwire" if direct else "Segwire by ASGI"
     return Candidate(name, command, environment, f"{prefix}aam-posts", "/v1/aam/partner", 0, ready)
-
-
-def ours_by_asgi(place: Place) -> Candidate:
-    """Return Segwire with every request answered by its ASGI application."""
-    return ours(place, direct=False)
 
 
 def fastapi(place: Place) -> Candidate:
@@ -163,10 +179,12 @@ def bento(place: Place) -> Candidate:
 CANDIDATES: Mapping[str, Callable[[Place], Candidate]] = {
     "ours": ours,
     "ours-asgi": ours_by_asgi,
+    "ours-python": ours_in_python,
     "go": go,
     "bento": bento,
     "fastapi": fastapi,
 }
+USUAL = tuple(name for name in CANDIDATES if name != "ours-python")
 
 
 def _peer(place: Place, name: str, short: str, command: Sequence[str], port: int) -> Candidate:

@@ -1,13 +1,15 @@
 """The seam that every way of authentication implements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
+
+from ingest.request import Head
 
 
 class Authenticator(Protocol):
     """Checks one source's requests."""
 
-    def check(self, headers: Mapping[bytes, bytes], body: bytes) -> None:
+    def check(self, headers: Head, body: bytes) -> None:
         """Return for an authentic request; `headers` have lower-case names, `body` is as received.
 
         Raises:
@@ -18,7 +20,7 @@ class Authenticator(Protocol):
 class Unauthenticated:
     """Everyone who reaches the port may send: for sources that say `allow_unauthenticated`."""
 
-    def check(self, headers: Mapping[bytes, bytes], body: bytes) -> None:
+    def check(self, headers: Head, body: bytes) -> None:
         """Accept the request."""
 
 
@@ -29,7 +31,7 @@ class Every:
         """Ask `ways` in order; the first that refuses is heard."""
         self._ways = tuple(ways)
 
-    def check(self, headers: Mapping[bytes, bytes], body: bytes) -> None:
+    def check(self, headers: Head, body: bytes) -> None:
         """Accept what all accept."""
         for way in self._ways:
             way.check(headers, body)

@@ -4,15 +4,14 @@ Source: wire format, *Authenticity*. No time or nonce is signed: a replayed requ
 """
 
 import hashlib
-import hmac
 from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final, NoReturn
-
-import msgspec
+from hmac import compare_digest
+from typing import Final, NoReturn, final
 
 from ingest.problems import BAD_SIGNATURE, Refusal
+from ingest.request import Head
 from runtime.authentication_settings import HmacAlgorithm
 from runtime.clock import Clock
 from runtime.secrets import Secret
@@ -23,12 +22,17 @@ _INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5
 _DIGEST_BYTES: Final[Mapping[HmacAlgorithm, int]] = {"md5": 16, "sha1": 20, "sha256": 32}
 
 
-class SigningKey(msgspec.Struct, frozen=True):
+@final
+class SigningKey:
     """One key and when it is valid, both ends included; None: no end."""
 
-    secret: Secret
-    not_before_ms: int | None = None
-    not_after_ms: int | None = None
+    __slots__ = ("not_after_ms", "not_before_ms", "secret")
+
+    def __init__(self, secret: Secret, not_before_ms: int | None = None, not_after_ms: int | None = None) -> None:
+        """Sign with what `secret` is at the time."""
+        self.secret = secret
+        self.not_before_ms = not_before_ms
+        self.not_after_ms = not_after_ms
 
     def is_valid(self, now_ms: int) -> bool:
         """Tell whether the key is valid at a time."""
@@ -58,6 +62,7 @@ def _keyed(secret: bytes, algorithm: HmacAlgorithm) -> tuple["hashlib._Hash", "h
     return hashlib.new(algorithm, key.translate(_INNER)), hashlib.new(algorithm, key.translate(_OUTER))
 
 
+@final
 class SignedRequests:
     """Accepts requests signed by one of several keys."""
 
@@ -69,7 +74,7 @@ class SignedRequests:
         self._keys = tuple(keys)
         self._clock = clock
 
-    def check(self, headers: Mapping[bytes, bytes], body: bytes) -> None:
+    def check(self, headers: Head, body: bytes) -> None:
         """Accept a body whose signature is that of a valid key; every valid key is tried, in constant time.
 
         Raises:
@@ -83,7 +88,7 @@ class SignedRequests:
         for key in self._keys:
             if key.is_valid(now_ms):
                 # Compared as text: only the one canonical base64 of the digest is a signature.
-                authentic |= hmac.compare_digest(sign(key.secret.value, self._algorithm, body), given)
+                authentic |= compare_digest(sign(key.secret.value, self._algorithm, body), given)
         if not authentic:
             self._refuse(self._what_is_wrong(given))
 

@@ -1,4 +1,4 @@
-"""A connection without a socket: bytes in, bytes out, through the real protocol class."""
+"""A connection without a socket: bytes in, bytes out, through the real classes."""
 
 import asyncio
 import json
@@ -14,11 +14,13 @@ from ingest.admission import Verdict
 from ingest.authentication.authenticator import Unauthenticated
 from ingest.client import Record
 from ingest.connections import Connections
-from ingest.direct import DirectProtocol, DirectRoute
-from ingest.hot_path import HotPath, Source
+from ingest.direct import DirectConnection, DirectRoute
+from ingest.direct_protocol import DirectProtocol
+from ingest.hot_path import HotPath
 from ingest.limits import Limits
 from ingest.protocol import Protocol
 from ingest.publisher import Publisher, Waiter
+from ingest.recording import Source
 from ingest.request import Head, RequestIds
 from runtime.clock import SystemClock
 
@@ -129,16 +131,17 @@ class Conversation:
         self.now_s = 100.0
         self.connections = connections or Connections(limits, lambda: self.now_s)
         self.transport = MemoryTransport()
-        if route is None:
-            self.protocol = Protocol(config, ServerState(), self.connections)
-        else:
-            self.protocol = DirectProtocol(config, ServerState(), self.connections, route)
-        self.protocol.connection_made(cast("asyncio.Transport", self.transport))
+        self.protocol = Protocol(config, ServerState(), self.connections)
+        self.connection: Protocol | DirectConnection = self.protocol
+        if route is not None:
+            self.protocol = protocol = DirectProtocol(config, ServerState(), self.connections, route)
+            self.connection = protocol.connection
+        self.connection.connection_made(cast("asyncio.Transport", self.transport))
 
     async def say(self, *parts: bytes) -> bytes:
         """Send bytes; return all that has been answered by then."""
         for part in parts:
-            self.protocol.data_received(part)
+            self.connection.data_received(part)
         return await self.heard()
 
     async def heard(self) -> bytes:
@@ -190,7 +193,7 @@ def converse(
         await cast("Awaitable[None]", talk(conversation, app))
         if not conversation.protocol.transport.is_closing():
             conversation.transport.close()
-        conversation.protocol.connection_lost(None)
+        conversation.connection.connection_lost(None)
         await asyncio.sleep(0)
 
     asyncio.run(run())

@@ -13,10 +13,11 @@ from structlog.testing import capture_logs
 from ingest.admission import Verdict
 from ingest.authentication.signatures import SignedRequests, SigningKey, sign
 from ingest.client import Record
-from ingest.direct import DirectProtocol, DirectRoute
-from ingest.hot_path import PREFIX, HotPath, Source
+from ingest.direct import DirectConnection, DirectRoute
+from ingest.hot_path import PREFIX, HotPath
 from ingest.limits import Limits
 from ingest.publisher import Waiter
+from ingest.recording import Source
 from ingest.request import RequestIds
 from ingest.routes import Dispatcher
 from runtime.secrets import Secret
@@ -151,7 +152,7 @@ async def seen_of(
     with capture_logs() as logs:
         answers = await conversation.say(*(sent[at : at + piece_bytes] for at in range(0, len(sent), piece_bytes)))
     after = metrics()
-    conversation.protocol.connection_lost(None)
+    conversation.connection.connection_lost(None)
     changed = {name: value - before.get(name, 0.0) for name, value in after.items() if value != before.get(name, 0.0)}
     names = {name.encode(): b"ID-%d" % number for number, name in enumerate(named(stored.records, answers))}
     return Seen(
@@ -239,7 +240,7 @@ def test_a_message_that_looks_like_the_last_needs_no_parser(sent: bytes) -> None
         await conversation.say(sent)
         assert statuses(await conversation.say(sent)) == [200] * 3
         assert [record.value for record in stored.records] == [stored.records[0].value] * 3
-        conversation.protocol.connection_lost(None)
+        conversation.connection.connection_lost(None)
 
     asyncio.run(scenario())
 
@@ -247,12 +248,12 @@ def test_a_message_that_looks_like_the_last_needs_no_parser(sent: bytes) -> None
 def test_a_message_that_is_not_authentic_makes_no_shape() -> None:
     async def scenario() -> None:
         conversation = conversation_with(Stored(Verdict.DURABLE))
-        assert isinstance(conversation.protocol, DirectProtocol)
+        assert isinstance(conversation.connection, DirectConnection)
         forged = request(signature=sign(KEY, "sha1", b"other"))
         await conversation.say(forged)
         await conversation.say(forged)
-        assert conversation.protocol._shape is None
-        conversation.protocol.connection_lost(None)
+        assert conversation.connection._shape is None
+        conversation.connection.connection_lost(None)
 
     asyncio.run(scenario())
 
@@ -266,7 +267,7 @@ def test_messages_that_come_in_pieces_after_whole_ones_are_read_by_the_parser() 
             for part in parts:
                 await conversation.say(part)
         assert statuses(await conversation.heard()) == [200] * 7
-        conversation.protocol.connection_lost(None)
+        conversation.connection.connection_lost(None)
 
     asyncio.run(scenario())
 
@@ -300,7 +301,7 @@ def test_200_is_said_only_after_the_publisher_said_durable() -> None:
         assert await conversation.say(request()) == b""
         stored.released.set()
         assert statuses(await conversation.heard()) == [200]
-        conversation.protocol.connection_lost(None)
+        conversation.connection.connection_lost(None)
 
     asyncio.run(scenario())
 
@@ -314,7 +315,7 @@ def test_a_sender_that_goes_away_before_its_answer_disturbs_nobody(verdict: Verd
         await conversation.say(request())
         before = metrics()
         conversation.transport.closed = True
-        conversation.protocol.connection_lost(None)
+        conversation.connection.connection_lost(None)
         stored.released.set()
         assert await conversation.heard() == b""
         changed = {name for name, value in metrics().items() if value != before.get(name, 0.0)}
@@ -330,7 +331,7 @@ def test_a_sender_that_goes_away_within_its_body_is_counted_once() -> None:
         conversation = conversation_with(stored)
         before = REGISTRY.get_sample_value("segwire_ingest_disconnects_total", {"source": "dev"}) or 0.0
         await conversation.say(request()[:-1])
-        conversation.protocol.connection_lost(None)
+        conversation.connection.connection_lost(None)
         assert REGISTRY.get_sample_value("segwire_ingest_disconnects_total", {"source": "dev"}) == before + 1
         assert stored.records == []
 
@@ -342,14 +343,14 @@ def test_who_does_not_read_answers_is_served_by_the_application_that_waits() -> 
         stored = Stored(Verdict.DURABLE)
         conversation = conversation_with(stored)
         for number in range(2):
-            conversation.protocol.pause_writing()
+            conversation.connection.pause_writing()
             answered = await conversation.heard()
             assert await conversation.say(request()) == answered
             assert stored.direct == number
-            conversation.protocol.resume_writing()
+            conversation.connection.resume_writing()
             await conversation.heard()
             assert statuses(await conversation.say(request())) == [200] * 2 * (number + 1)
-        conversation.protocol.connection_lost(None)
+        conversation.connection.connection_lost(None)
 
     asyncio.run(scenario())
 
@@ -373,7 +374,7 @@ def test_a_publisher_that_fails_is_asked_again_by_the_application_and_the_failur
         assert statuses(answers) == [500, 500]
         assert len(tried) == 3
         assert [line["event"] for line in logs] == ["request_failed"] * 2
-        conversation.protocol.connection_lost(None)
+        conversation.connection.connection_lost(None)
 
     asyncio.run(scenario())
 
@@ -383,6 +384,6 @@ def test_an_idle_connection_keeps_no_message() -> None:
         conversation = conversation_with(Stored(Verdict.DURABLE))
         assert statuses(await conversation.say(request())) == [200]
         assert conversation.protocol.cycle.body == b""
-        conversation.protocol.connection_lost(None)
+        conversation.connection.connection_lost(None)
 
     asyncio.run(scenario())

@@ -8,8 +8,9 @@ from prometheus_client import REGISTRY
 from ingest.admission import Verdict
 from ingest.authentication.authenticator import Unauthenticated
 from ingest.client import Record
-from ingest.hot_path import HotPath, Source
+from ingest.hot_path import HotPath
 from ingest.publisher import Waiter
+from ingest.recording import Source
 from ingest.request import RequestIds
 from schemas.topics import TopicNames
 from tests.support.asgi import JSON, Answer, HeaderPairs, ask, ask_once, pieces

@@ -293,12 +293,12 @@ def test_a_body_that_comes_late_behind_another_request_is_told_so_in_its_turn(co
 def test_who_does_not_read_answers_is_ended(converse: Converse) -> None:
     async def talk(conversation: Conversation, app: Application) -> None:
         await conversation.say(GOOD)
-        conversation.protocol.pause_writing()
+        conversation.connection.pause_writing()
         await conversation.wait_s(5)
-        conversation.protocol.resume_writing()
+        conversation.connection.resume_writing()
         await conversation.wait_s(6)
         assert not conversation.transport.aborted
-        conversation.protocol.pause_writing()
+        conversation.connection.pause_writing()
         await conversation.wait_s(11)
         assert conversation.transport.aborted
 
@@ -309,7 +309,7 @@ def test_a_sender_that_closes_its_side_gets_its_answer(converse: Converse) -> No
     async def talk(conversation: Conversation, app: Application) -> None:
         app.released.clear()
         await conversation.say(GOOD)
-        assert conversation.protocol.eof_received()
+        assert conversation.connection.eof_received()
         app.released.set()
         answers = await conversation.heard()
         assert statuses(answers) == [200]
@@ -324,7 +324,7 @@ def test_a_sender_that_closes_its_side_without_an_open_request_is_let_go(sent: b
     async def talk(conversation: Conversation, app: Application) -> None:
         if sent:
             await conversation.say(sent)
-        assert not conversation.protocol.eof_received()
+        assert not conversation.connection.eof_received()
 
     converse(talk)
 
