@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection
 
 import psutil
 
+from segwire.embedded.kafka.cache import default_cache_dir
 from segwire.embedded.kafka.errors import EmbeddedKafkaError
+from segwire.embedded.port_claims import claim
 
 HOST = "127.0.0.1"
 FIRST_PORT = 19092
@@ -28,6 +30,11 @@ def is_free(port: int) -> bool:
         return True
 
 
+def take(port: int) -> bool:
+    """Tell whether a server of this process may listen on the port, now and for as long as the process lives."""
+    return is_free(port) and claim(port, default_cache_dir().parent / "ports")
+
+
 def any_free_port() -> int:
     """Let the system choose a port."""
     with socket.socket() as probe:
@@ -41,7 +48,7 @@ def choose_port(
     remembered: int | None,
     avoided: Collection[int] = (),
     *,
-    free: Callable[[int], bool] = is_free,
+    free: Callable[[int], bool] = take,
     first: int = FIRST_PORT,
     what: str = "Kafka",
 ) -> int:
@@ -51,7 +58,7 @@ def choose_port(
         wanted: the port that a person named: that one or an error; 0 for any.
         remembered: the one of the last start on the same data, taken where it is free.
         avoided: ports that seemed free and were not.
-        free: tells whether a port is free.
+        free: tells whether a port is free, and keeps it then.
         first: where the search begins.
         what: what the port is for, in messages.
 
