@@ -27,13 +27,12 @@ class WholeAnswers:
         "pause_reading",
         "resume_reading",
         "write_eof",
-        "write_whole",
     )
 
     def __init__(self, transport: asyncio.Transport) -> None:
         """Wrap `transport`; what is not about writing goes straight to it."""
         self._transport = transport
-        self._write = self.write_whole = transport.write
+        self._write = transport.write
         self._held = b""
         self.get_extra_info = transport.get_extra_info
         self.is_closing = transport.is_closing

@@ -284,7 +284,7 @@ class DirectConnection:
         if head[b"content-type"] != JSON or len(body) > tally.source.max_body_bytes:
             return False
         request = DirectRequest(self, tally, shape.target, head.items(), head)
-        # What it is called is of interest only to who reads on.
+        # Its target and headers are told when the parser reads on: a refusal then may name it.
         self._untold = request
         rest = self.rest
         rest.waiting, rest.since_s, rest.cycle = _ANSWER, self._others.now_s, request

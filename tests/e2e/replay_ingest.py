@@ -140,6 +140,9 @@ async def _talk(hot_path: HotPath, store: Store, ids: RequestIds, dice: random.R
         for piece in (sent[:cut], sent[cut:]):
             if piece and not transport.closed:
                 connection.data_received(piece)
+        for happens in (connection.pause_writing, connection.resume_writing, connection.eof_received):
+            if dice.random() < 0.1 and not transport.closed:
+                happens()
         if dice.random() < 0.8:
             await _heard(transport)
     answered = await _heard(transport)

@@ -15,7 +15,7 @@ from ingest.authentication.signatures import SignedRequests, SigningKey, sign
 from ingest.client import Record
 from ingest.direct import DirectConnection, DirectRoute
 from ingest.hot_path import PREFIX, HotPath
-from ingest.limits import Limits
+from ingest.limits import Limits, Waiting
 from ingest.publisher import Waiter
 from ingest.recording import Source
 from ingest.request import RequestIds
@@ -384,6 +384,25 @@ def test_an_idle_connection_keeps_no_message() -> None:
         conversation = conversation_with(Stored(Verdict.DURABLE))
         assert statuses(await conversation.say(request())) == [200]
         assert conversation.protocol.cycle.body == b""
+        conversation.connection.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_was_answered_waits_for_the_next_message_from_then_on_and_makes_room() -> None:
+    async def scenario() -> None:
+        stored = Stored(Verdict.DURABLE)
+        conversation = conversation_with(stored)
+        for number in range(1, 4):
+            stored.released.clear()
+            await conversation.say(request())
+            await conversation.wait_s(1)
+            conversation.connections.full = True
+            stored.released.set()
+            assert statuses(await conversation.heard()) == [200] * number
+            assert conversation.protocol.waiting is Waiting.NEXT
+            assert conversation.protocol.since_s == conversation.now_s
+            assert not conversation.connections.full
         conversation.connection.connection_lost(None)
 
     asyncio.run(scenario())

@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from segwire.embedded.kafka.ports import any_free_port, choose_port, take
 from segwire.embedded.port_claims import claim
 
 OTHER = "import sys; from pathlib import Path; from segwire.embedded.port_claims import claim; \
@@ -43,3 +46,16 @@ def test_a_port_is_free_again_when_its_process_is_killed(tmp_path: Path) -> None
 def test_where_nothing_can_be_written_every_port_is_ours(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert claim(19092, tmp_path / "file" / "below")
+
+
+def test_the_port_of_a_server_that_is_down_is_not_chosen_by_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    port = any_free_port()
+    with other(port, tmp_path / "segwire" / "ports") as first:
+        assert answer_of(first)
+        assert not take(port)
+        assert choose_port(None, port) != port
+        first.communicate()
+    assert choose_port(None, port) == port
